@@ -1,0 +1,1 @@
+"""From landed bytes to checked rows: decode, validate, and tell what was found."""

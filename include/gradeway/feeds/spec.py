@@ -1,0 +1,136 @@
+"""What a feed is: its contract, its file ending, its key, its place in the order.
+
+A contract is a pandera schema over the text of the cells: each column is built by `column` from
+the parser that will later load it, and remembers that parser, whether the vendor requires the
+cell, and the default the vendor documents for a blank one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+from pandera.pandas import Check, Column, DataFrameSchema
+
+from gradeway.feeds import cells
+from gradeway.feeds.cells import Parser
+from gradeway.reasons import Reason
+from gradeway.settings import Settings
+
+
+class RejectPolicy(StrEnum):
+    """What a rejected row costs: itself, or the whole file."""
+
+    ROW = "row"
+    FILE = "file"
+
+
+def _distinct(series: pd.Series[Any]) -> list[str]:
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return list(series.cat.categories.tolist())
+    return list(series.unique().tolist())
+
+
+def _passes(series: pd.Series[Any], parser: Parser) -> pd.Series[bool]:
+    bad = cells.failing(parser, _distinct(series))
+    return ~series.isin(list(bad))
+
+
+def _filled(series: pd.Series[Any]) -> pd.Series[bool]:
+    return series != ""
+
+
+def column(
+    parser: Parser,
+    *,
+    required: bool = False,
+    default: object = None,
+    warn: Callable[[str], Reason | None] | None = None,
+) -> Column:
+    """Describe one column of a contract.
+
+    ``default`` is the value a blank or never given cell stands for. A required column must be
+    in the header and its cells must be filled. ``warn`` names what is odd about an accepted cell.
+    """
+    checks = [Check(_filled, name="filled")] if required else []
+    checks.append(Check(lambda series: _passes(series, parser), name="parses"))
+    metadata = {"parser": parser, "default": default, "warn": warn}
+    return Column(checks=checks, required=required, metadata=metadata)
+
+
+def text(size: int, *, required: bool = False, hint: str = "") -> Column:
+    """Describe a text column of at most ``size`` characters."""
+    return column(lambda cell: cells.parse_text(cell, size=size, hint=hint), required=required, default="")
+
+
+def boolean() -> Column:
+    """Describe a yes/no column; blank means no."""
+    return column(
+        cells.parse_boolean, default=False, warn=lambda cell: Reason.BOOLEAN_DIGIT if cell in {"0", "1"} else None
+    )
+
+
+def pairs() -> Column:
+    """Describe an optionalData column; blank means no pairs."""
+    return column(cells.parse_pairs, default={})
+
+
+def points(settings: Settings) -> Column:
+    """Describe a points column; blank means 100."""
+    return column(lambda cell: cells.parse_points(cell, zero=settings.zero_points), default=Decimal(100))
+
+
+def dates(settings: Settings) -> Column:
+    """Describe a date column in the configured pattern; blank means none."""
+    return column(cells.date_parser(settings.date_pattern), default=None)
+
+
+@dataclass(frozen=True)
+class FeedSpec:
+    """One feed.
+
+    Attributes:
+        name: the file ending without its dot, which names the feed everywhere.
+        title: what people call it.
+        stage: place in the load order; a stage depends only on smaller ones.
+        build: makes the pandera contract for given settings.
+        key: the columns that say what a row is about.
+        aliases: other header names (compared without case, spaces and underscores) per column.
+        source: the vendor's document that the contract follows.
+        inbox: the folder below ``inbox/`` where its files land.
+    """
+
+    name: str
+    title: str
+    stage: int
+    build: Callable[[Settings], DataFrameSchema]
+    key: tuple[str, ...]
+    source: str
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    inbox: str = "grades"
+
+    @property
+    def suffix(self) -> str:
+        """The file ending, with its dot."""
+        return f".{self.name}"
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Every accepted header name in its compared form, to the canonical name."""
+        known = {fold(name): name for name in self.build(Settings()).columns}
+        known |= {fold(alias): name for name, others in self.aliases.items() for alias in others}
+        return known
+
+    def policy(self, settings: Settings) -> RejectPolicy:
+        """Return what a rejected row costs under these settings."""
+        return RejectPolicy.FILE if self.name in settings.whole_file_feeds else RejectPolicy.ROW
+
+
+def fold(name: str) -> str:
+    """Return a header name in the form in which names are compared."""
+    return "".join(name.split()).replace("_", "").casefold()

@@ -1,0 +1,245 @@
+"""The grade intake: what one sweep of the landing zone does, step by step.
+
+The DAG's tasks and the command line call these same methods. Each can be repeated at any time by
+any number of workers: what is done stays done, what was interrupted is taken up again.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
+
+from gradeway import clock, feeds
+from gradeway.checks.rejects import write_rejects
+from gradeway.checks.report import report, write_report
+from gradeway.errors import BatchFailedError, FileDefectError, LandingError, LostClaimError, ReportsDueError
+from gradeway.landing import claim, keep
+from gradeway.landing.zone import Zone
+from gradeway.loading import batch as loading
+from gradeway.reasons import Finding, Reason
+from gradeway.redact import trail
+from gradeway.settings import Settings
+from gradeway.store import ledger
+from gradeway.store.engine import Store, is_away
+from gradeway.store.ledger import Tally
+from gradeway.store.models import Batch, BatchState
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[str], None]
+
+
+@dataclass
+class Sweep:
+    """What one sweep did: the batches it finished, how many waiting rows it released, what failed."""
+
+    batches: list[int] = field(default_factory=list)
+    released: int = 0
+    failed: list[str] = field(default_factory=list)
+
+
+class Intake:
+    """One installation's landing zone and store.
+
+    Raises:
+        LandingError: the landing zone cannot be used.
+        StoreError: the store cannot be reached or is of another version.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.store = Store(settings.database_url).ready()
+        self.zone = Zone(settings.landing)
+        self.zone.prepare(feeds.INBOXES)
+
+    def sweep(self, progress: Progress = log.info) -> Sweep:
+        """Take what has landed, load it in stage order, write the reports."""
+        done = Sweep()
+        progress("looking at the inbox")
+        self.claim()
+        for stage in feeds.STAGES:
+            done.released += self.release(stage)
+            for batch_id in self.waiting(stage):
+                progress(f"loading batch {batch_id}")
+                try:
+                    self.process(batch_id)
+                except BatchFailedError as error:
+                    done.failed.append(str(error))
+            done.released += self.release(stage)
+        progress("writing reports")
+        try:
+            done.batches = self.finish()
+        except ReportsDueError as error:
+            done.batches = error.done
+            done.failed.append(str(error))
+        return done
+
+    def claim(self) -> list[int]:
+        """Take the settled files out of the inboxes; return their batch numbers."""
+        return claim.claim_all(self.zone, self.store, self.settings)
+
+    def waiting(self, stage: int) -> list[int]:
+        """Return the claimed batches of a stage, oldest first."""
+        return ledger.open_batches(self.store, [name for name, spec in feeds.FEEDS.items() if spec.stage == stage])
+
+    def process(self, batch_id: int) -> bool:
+        """Load one claimed batch; returns False if another worker has it or had it.
+
+        Raises:
+            BatchFailedError: something unexpected happened; after as many failures as the
+                settings allow, the file is refused instead.
+        """
+        with self.store.session() as session:
+            batch = ledger.get(session, batch_id)
+            folder, is_open = self.zone.root / batch.place, batch.state == BatchState.CLAIMED
+        with claim.own(folder) as owned:
+            return is_open and owned and self._load(batch_id, folder)
+
+    def _load(self, batch_id: int, folder: Path) -> bool:
+        try:
+            loading.load(self.store, self.settings, batch_id, claim.content(folder))
+        except LostClaimError:
+            return False
+        except Exception as error:
+            if isinstance(error, DBAPIError) and is_away(error):
+                raise
+            log.error("batch %d failed: %s", batch_id, trail(error))
+            self._count_failure(batch_id, type(error).__name__)
+        return True
+
+    def _count_failure(self, batch_id: int, what: str) -> None:
+        if ledger.note_failure(self.store, batch_id, what) < self.settings.attempts:
+            raise BatchFailedError(batch_id, what) from None
+        ledger.refuse(self.store, batch_id, Finding(Reason.PROCESSING_FAILED, None, "", what))
+
+    def release(self, stage: int) -> int:
+        """Load the waiting rows of a stage whose parents are there now; return how many."""
+        specs = [spec for spec in feeds.FEEDS.values() if spec.stage == stage]
+        try:
+            return sum(loading.release(self.store, self.settings, spec) for spec in specs)
+        except LostClaimError:
+            return 0  # another worker releases them
+
+    def finish(self) -> list[int]:
+        """Keep the bytes and write the outputs of every batch that is due; return their numbers.
+
+        Raises:
+            ReportsDueError: some outputs could not be written; they stay due, the others are done.
+        """
+        return self._finish_all(ledger.due_reports(self.store))
+
+    def _finish_all(self, batches: Iterable[int]) -> list[int]:
+        done, troubles = [], []
+        for batch_id in batches:
+            try:
+                done += [batch_id] if self._finish(batch_id) else []
+            except OSError as error:
+                troubles.append(f"batch {batch_id}: {error.strerror}")
+        if troubles:
+            raise ReportsDueError(done, troubles)
+        return done
+
+    def _finish(self, batch_id: int) -> bool:
+        with self.store.session() as session:
+            batch = ledger.get(session, batch_id)
+            content, counts, findings = (
+                report(session, batch),
+                ledger.outcome(batch),
+                ledger.findings_of(session, batch_id),
+            )
+            session.expunge_all()
+        kept = self._keep(batch)
+        if kept is None:
+            return False
+        folder = self.report_folder(batch)
+        write_report(folder, content, self.settings)
+        if content["reject_file"] and kept.is_file():
+            self._write_rejects(batch, kept, folder / content["reject_file"], findings)
+        ledger.reported(self.store, batch_id, str(kept.relative_to(self.zone.root)), counts)
+        return True
+
+    def _write_rejects(self, batch: Batch, kept: Path, target: Path, findings: list[Finding]) -> None:
+        spec = feeds.FEEDS[batch.feed]
+        try:
+            write_rejects(lambda: claim.open_plain(kept, kept=True), findings, target, spec, self.settings)
+        except FileDefectError as defect:
+            # the settings changed since the file was read: what was written then is the best there is
+            log.warning("the reject file of batch %d is not renewed: %s", batch.id, defect)
+
+    def _keep(self, batch: Batch) -> Path | None:
+        """Move a batch's bytes to where they stay, unless another worker is at it."""
+        place = self.zone.root / batch.place
+        if place.parent != self.zone.claimed:
+            return place
+        refused = batch.state == BatchState.REFUSED
+        target = self.zone.kept(batch.id, batch.file_name, batch.claimed_at.date(), refused=refused)
+        with claim.own(place) as owned:
+            if not owned and place.exists():
+                return None
+            keep.keep(self.zone, batch.place, target)
+        return target
+
+    def report_folder(self, batch: Batch) -> Path:
+        """Return the folder of a batch's report and reject file."""
+        return self.zone.report(batch.id, batch.file_name, batch.claimed_at.date())
+
+    def replay(self, batch_id: int) -> int:
+        """Take a batch's kept bytes in again as a new batch; return its number.
+
+        Raises:
+            UnknownBatchError: there is no such batch.
+            LandingError: its bytes are no longer kept, or were never readable.
+        """
+        with self.store.session() as session:
+            batch = ledger.get(session, batch_id)
+            session.expunge_all()
+        source = self.bytes_of(batch)
+        folder = self.zone.claimed / f"{feeds.FEEDS[batch.feed].inbox}-{uuid.uuid4().hex}"
+        folder.mkdir()
+        with claim.own(folder):
+            claim.copy(source, folder / source.name)
+            again = Batch(
+                feed=batch.feed,
+                file_name=batch.file_name,
+                sha256=batch.sha256,
+                size=batch.size,
+                state=BatchState.CLAIMED,
+                place=str(folder.relative_to(self.zone.root)),
+                claimed_at=clock.now(),
+                replay_of=batch.id,
+            )
+            return ledger.enter(self.store, again)
+
+    def rehearse(self, path: Path, feed: str) -> Tally:
+        """Return what loading a file would do now, and change nothing.
+
+        Raises:
+            FileDefectError: the file cannot be used as a whole.
+        """
+        return loading.rehearse(self.store, self.settings, feeds.FEEDS[feed], path)
+
+    def bytes_of(self, batch: Batch) -> Path:
+        """Return the file with a batch's landed bytes.
+
+        Raises:
+            LandingError: their retention is over, or no feed takes them.
+        """
+        place = self.zone.root / batch.place
+        path = claim.content(place) if place.is_dir() else place
+        unread = batch.feed not in feeds.FEEDS or batch.sha256.startswith(claim.UNREAD)
+        if unread or not path.is_file():
+            msg = f"the bytes of batch {batch.id} cannot be read again: retention is over or no feed takes them"
+            raise LandingError(msg)
+        return path
+
+    def tidy(self) -> dict[str, Any]:
+        """Reject rows that waited too long, delete what is past its retention; return the counts."""
+        expired = loading.expire(self.store, self.settings)
+        self._finish_all(expired)  # and no others: a running sweep may still want to see them due
+        return {"expired": sum(expired.values())} | keep.purge(self.zone, self.settings, clock.now().date())

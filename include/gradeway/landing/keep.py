@@ -1,0 +1,52 @@
+"""Keeping a batch's bytes after its work is done, and letting them go when their time is over."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+
+from gradeway.landing.claim import content
+from gradeway.landing.zone import Zone, sync
+from gradeway.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def keep(zone: Zone, place: str, target: Path) -> None:
+    """Move a claimed file to where it is kept; does nothing the second time."""
+    folder = zone.root / place
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        content(folder).rename(target)
+    except FileNotFoundError:
+        if not os.path.lexists(target):
+            log.error("the bytes of %s are gone: somebody removed them from %s", target.name, place)
+    sync(target.parent)
+    if folder.exists():
+        folder.rmdir()
+
+
+def purge(zone: Zone, settings: Settings, today: date) -> dict[str, int]:
+    """Delete the day folders whose retention is over; return how many files went, by kind."""
+    limits = {
+        "archive": settings.archive_days,
+        "quarantine": settings.quarantine_days,
+        "reports": settings.report_days,
+    }
+    return {kind: _purge_days(zone.root / kind, today - timedelta(days=days)) for kind, days in limits.items()}
+
+
+def _purge_days(folder: Path, before: date) -> int:
+    gone = 0
+    for day in sorted(folder.iterdir()) if folder.exists() else ():
+        try:
+            old = date.fromisoformat(day.name) < before
+        except ValueError:
+            continue
+        if old:
+            gone += sum(1 for path in day.rglob("*") if not path.is_dir())
+            shutil.rmtree(day)
+    return gone

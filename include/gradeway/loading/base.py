@@ -1,0 +1,218 @@
+"""What every loader is, and what the loaders of small feeds share.
+
+A loader is given the good rows of one batch, slice by slice, while nothing is locked (`stage`);
+then, in the one transaction that changes the store, it writes what differs (`merge`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+import pandas as pd
+from sqlalchemy import Connection, insert
+from sqlalchemy.orm import Session
+
+from gradeway import clock
+from gradeway.feeds.spec import FeedSpec
+from gradeway.reasons import Finding, Reason
+from gradeway.settings import Settings
+from gradeway.store.engine import Store
+from gradeway.store.ledger import Tally
+from gradeway.store.models import Change, GradeColumn, GradeSchema, ParkedRow
+
+Item = TypeVar("Item")
+
+CHUNK = 1000
+SCHEMA, COLUMN = "schema", "column"
+
+
+@dataclass(frozen=True)
+class Job:
+    """The batch whose rows are loaded, on the connection that holds what is staged.
+
+    A rehearsal is rolled back at its end and must leave nothing behind before.
+    """
+
+    store: Store
+    settings: Settings
+    spec: FeedSpec
+    batch_id: int
+    connection: Connection
+    rehearsal: bool = False
+
+
+class Loader(Protocol):
+    """Loads the rows of one batch of one feed."""
+
+    def __init__(self, job: Job) -> None:
+        """Prepare for a batch."""
+
+    def stage(self, frame: pd.DataFrame) -> None:
+        """Take a slice of good rows; the index is their lines."""
+
+    def drop(self, lines: Collection[int]) -> None:
+        """Forget staged rows that turned out not to be good."""
+
+    def merge(self, session: Session, *, confirm: bool) -> Tally:
+        """Write what differs from the store; the session holds the store's lock.
+
+        With ``confirm``, what is found unchanged is marked as given by this batch too: an older
+        batch is still to come and must not replace it.
+        """
+
+
+@dataclass
+class Row:
+    """One row of a small feed: its line, its text cells, and the values they stand for."""
+
+    line: int
+    cells: dict[str, str]
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+class RowLoader:
+    """Base of the loaders that compare row by row with what the store has."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.contract = job.spec.build(job.settings)
+        self.tally = Tally()
+        self._rows: dict[int, Row] = {}
+        self._confirm = False
+        self._parked: list[dict[str, Any]] = []
+        self._changes: list[tuple[GradeSchema | GradeColumn, int, dict[str, Any] | None]] = []
+
+    def stage(self, frame: pd.DataFrame) -> None:
+        """Take a slice of good rows and parse their cells."""
+        for line, cells in frame.to_dict("index").items():
+            number, text = int(str(line)), {str(name): str(cell) for name, cell in cells.items()}
+            self._rows[number] = Row(number, text, self._parse(text))
+
+    def _parse(self, cells: dict[str, str]) -> dict[str, Any]:
+        columns = self.contract.columns
+        return {
+            name: columns[name].metadata["parser"](cell) if cell else columns[name].metadata["default"]
+            for name, cell in cells.items()
+        }
+
+    def drop(self, lines: Collection[int]) -> None:
+        """Forget staged rows."""
+        for line in lines:
+            self._rows.pop(line, None)
+
+    def merge(self, session: Session, *, confirm: bool) -> Tally:
+        """Write what differs from the store."""
+        self._confirm = confirm
+        for rows in chunks(list(self._rows.values())):
+            self.apply(session, rows)
+            self._write_changes(session)
+            session.expunge_all()
+        park(session, self._parked)
+        return self.tally
+
+    def apply(self, session: Session, rows: Sequence[Row]) -> None:
+        """Write some rows; the subclass says how."""
+        raise NotImplementedError
+
+    def complete(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return a new record's values: the row's, and the documented defaults for absent columns."""
+        return {name: column.metadata["default"] for name, column in self.contract.columns.items()} | values
+
+    def reject(self, row: Row, reason: Reason, column: str = "", detail: str = "") -> None:
+        """Count a row as rejected."""
+        self.tally.rejected += 1
+        self.tally.findings.append(Finding(reason, row.line, column, detail))
+
+    def park(self, row: Row, parent: str, name: str, course: str = "") -> None:
+        """Set a row aside until its parent is there."""
+        self.tally.parked += 1
+        self._parked.append(parked(self.job, row.line, row.cells, parent, course, name, clock.now()))
+
+    def revise(self, record: GradeSchema | GradeColumn, wanted: dict[str, Any], row: Row) -> None:
+        """Bring a record to the wanted values and count the outcome.
+
+        Each field keeps the batch that last gave it, and an older batch never replaces it.
+        """
+        fresh = {name: value for name, value in wanted.items() if record.given.get(name, 0) <= self.job.batch_id}
+        before = {name: getattr(record, name) for name, value in fresh.items() if getattr(record, name) != value}
+        if before:
+            for name in before:
+                setattr(record, name, wanted[name])
+            record.batch_id, record.line = self.job.batch_id, row.line
+            self.tally.updated += 1
+            self.remember(record, row, before)
+        elif any(getattr(record, name) != value for name, value in wanted.items()):
+            self.supersede(row)
+        else:
+            self.tally.unchanged += 1
+        if before or self._confirm:
+            record.given = record.given | dict.fromkeys(fresh, self.job.batch_id)
+
+    def supersede(self, row: Row) -> None:
+        """Count a row that a newer batch has overtaken."""
+        self.tally.unchanged += 1
+        self.tally.superseded += 1
+        self.tally.findings.append(Finding(Reason.SUPERSEDED, row.line))
+
+    def create(self, session: Session, record: GradeSchema | GradeColumn, given: Iterable[str], row: Row) -> None:
+        """Add a new record, remember which fields its row gave, and count it."""
+        record.batch_id, record.line = self.job.batch_id, row.line
+        record.given = dict.fromkeys(given, self.job.batch_id)
+        session.add(record)
+        self.tally.created += 1
+        self.remember(record, row, None)
+
+    def remember(self, record: GradeSchema | GradeColumn, row: Row, before: dict[str, Any] | None) -> None:
+        """Keep the history of a record: what it was, or None if it is new."""
+        self._changes.append((record, row.line, before))
+
+    def _write_changes(self, session: Session) -> None:
+        session.flush()  # new records get their ids
+        rows = [
+            {
+                "entity": record.__tablename__,
+                "entity_id": record.id,
+                "batch_id": self.job.batch_id,
+                "line": line,
+                "before": None if before is None else {name: _plain(value) for name, value in before.items()},
+            }
+            for record, line, before in self._changes
+        ]
+        self._changes.clear()
+        if rows:
+            session.execute(insert(Change), rows)
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, (dict, list, bool, int, type(None))) else str(value)
+
+
+def parked(
+    job: Job, line: int, cells: dict[str, str], parent: str, course: str, name: str, since: datetime
+) -> dict[str, Any]:
+    """Return the record of a row that waits."""
+    return {
+        "batch_id": job.batch_id,
+        "line": line,
+        "feed": job.spec.name,
+        "parent": parent,
+        "course": course,
+        "name": name,
+        "cells": cells,
+        "parked_at": since,
+    }
+
+
+def park(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows that wait."""
+    for some in chunks(rows):
+        session.execute(ParkedRow.__table__.insert(), list(some))  # type: ignore[attr-defined]
+
+
+def chunks(items: Sequence[Item], size: int = CHUNK) -> Iterator[Sequence[Item]]:
+    """Yield a sequence in pieces that fit a query's parameters."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

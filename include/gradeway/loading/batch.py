@@ -1,0 +1,221 @@
+"""One batch from its landed bytes to the store, and the rows that waited for it.
+
+Nothing is written before the last transaction, which holds the rows, their history, the findings
+and the batch's new state: a batch is loaded wholly or not at all, however its worker ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pandas as pd
+from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from gradeway import clock
+from gradeway.checks.read import CheckedFile
+from gradeway.checks.validate import validate
+from gradeway.errors import FileDefectError, LostClaimError
+from gradeway.feeds import FEEDS
+from gradeway.feeds.spec import FeedSpec, RejectPolicy
+from gradeway.landing.claim import open_plain
+from gradeway.loading.base import COLUMN, SCHEMA, Job, Loader
+from gradeway.loading.columns import ColumnLoader
+from gradeway.loading.external import ExternalLoader
+from gradeway.loading.schemas import SchemaLoader
+from gradeway.loading.values import ValueLoader
+from gradeway.reasons import Finding, Level, Reason
+from gradeway.settings import Settings
+from gradeway.store import ledger
+from gradeway.store.engine import Store
+from gradeway.store.ledger import Tally
+from gradeway.store.models import Batch, BatchState, Course, GradeColumn, GradeSchema, ParkedRow
+
+LOADERS: dict[str, Callable[[Job], Loader]] = {
+    "sch": SchemaLoader,
+    "asg": ColumnLoader,
+    "col": ColumnLoader,
+    "colnc": ColumnLoader,
+    "colext": ExternalLoader,
+    "colncval": ValueLoader,
+}
+RELEASE_SLICE = 100_000
+
+
+def load(store: Store, settings: Settings, batch_id: int, path: Path) -> None:
+    """Load a claimed batch from its file; a file that cannot be used is refused.
+
+    Raises:
+        LostClaimError: another worker loaded the batch meanwhile; nothing was written.
+    """
+    with store.session() as session:
+        batch = ledger.get(session, batch_id)
+        spec, sha256 = FEEDS[batch.feed], batch.sha256
+    try:
+        _load(store, settings, spec, batch_id, path, sha256)
+    except FileDefectError as defect:
+        ledger.refuse(store, batch_id, Finding(defect.reason, defect.line, defect.column, defect.detail))
+
+
+def _load(store: Store, settings: Settings, spec: FeedSpec, batch_id: int, path: Path, sha256: str) -> None:
+    with store.connection() as connection:
+        job = Job(store, settings, spec, batch_id, connection)
+        staged = _stage(job, path)
+        if staged.checked.sha256 != sha256:
+            raise FileDefectError(Reason.FILE_CHANGED)
+        with store.exclusive(connection) as session:
+            confirm = ledger.older_to_come(session, batch_id, spec.name)
+            ledger.commit_load(session, batch_id, staged.merge(session, confirm=confirm))
+
+
+def rehearse(store: Store, settings: Settings, spec: FeedSpec, path: Path) -> Tally:
+    """Return what loading a file would do now, and change nothing.
+
+    Raises:
+        FileDefectError: the file cannot be used as a whole.
+    """
+    with store.connection() as connection:
+        with store.session() as session:
+            newest = session.scalar(select(func.max(Batch.id))) or 0
+        staged = _stage(Job(store, settings, spec, newest + 1, connection, rehearsal=True), path)
+        with store.exclusive(connection) as session, session.begin_nested() as trial:
+            session.add(_rehearsed(newest + 1, spec, path))
+            session.flush()
+            tally = staged.merge(session, confirm=False)
+            trial.rollback()
+    return tally
+
+
+def _rehearsed(batch_id: int, spec: FeedSpec, path: Path) -> Batch:
+    """Return the batch that a rehearsal pretends to load; waiting rows refer to it."""
+    return Batch(
+        id=batch_id,
+        feed=spec.name,
+        file_name=path.name,
+        sha256=f"rehearsal-{batch_id}",
+        size=0,
+        state=BatchState.CLAIMED,
+        place="",
+        claimed_at=clock.now(),
+        reasons={},
+    )
+
+
+def _stage(job: Job, path: Path) -> _Staged:
+    staged = _Staged(job, CheckedFile(lambda: open_plain(path), job.spec, job.settings))
+    job.connection.commit()
+    return staged
+
+
+def _ahead(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """Read one slice ahead in a thread, while the database takes the slice before."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, frames, None)
+        while (frame := coming.result()) is not None:
+            coming = reader.submit(next, frames, None)
+            yield frame
+
+
+class _Staged:
+    """A checked file whose good rows are staged, ready for the one transaction that loads them."""
+
+    def __init__(self, job: Job, checked: CheckedFile) -> None:
+        self.checked = checked
+        self._whole = job.spec.policy(job.settings) is RejectPolicy.FILE
+        self._lines: list[int] = []
+        self._loader = LOADERS[job.spec.name](job)
+        for frame in _ahead(checked.slices()):
+            self._loader.stage(frame)
+            if self._whole:
+                self._lines += [int(line) for line in frame.index]
+        self._loader.drop(checked.excluded)
+
+    def merge(self, session: Session, *, confirm: bool) -> Tally:
+        """Write the good rows and return the outcome of every row of the file."""
+        tally = Tally()
+        with session.begin_nested() as attempt:
+            if not (self._whole and self.checked.rejected):
+                tally = self._loader.merge(session, confirm=confirm)
+            tally.findings = self.checked.findings + tally.findings
+            tally.rejected += len(self.checked.rejected)
+            if self._whole and tally.rejected:
+                attempt.rollback()
+                tally = self._refused(tally.findings)
+        tally.rows_in = self.checked.rows
+        if not (self._whole and tally.rejected):
+            repeated = len(self.checked.repeated)
+            tally.duplicates, tally.unchanged = repeated, tally.unchanged + repeated
+        return tally
+
+    def _refused(self, findings: list[Finding]) -> Tally:
+        rejected = {finding.line for finding in findings if finding.reason.level is Level.ROW}
+        others = [Finding(Reason.FILE_REJECTED, line) for line in self._lines if line not in rejected]
+        return Tally(rejected=self.checked.rows, findings=findings + others)
+
+
+def release(store: Store, settings: Settings, spec: FeedSpec) -> int:
+    """Load the waiting rows of a feed whose schema or column is there now; return how many."""
+    released = 0
+    with store.session() as session:
+        ready = select(ParkedRow.batch_id).where(ParkedRow.feed == spec.name, _parent_is_there()).distinct()
+        batches = list(session.scalars(ready.order_by(ParkedRow.batch_id)))
+    for batch_id in batches:
+        while count := _release_some(store, settings, spec, batch_id):
+            released += count
+    return released
+
+
+def _parent_is_there() -> ColumnElement[bool]:
+    schema = exists().where(ParkedRow.parent == SCHEMA, GradeSchema.title == ParkedRow.name)
+    column = exists().where(
+        ParkedRow.parent == COLUMN,
+        Course.source_id == ParkedRow.course,
+        GradeColumn.course_id == Course.id,
+        GradeColumn.name == ParkedRow.name,
+    )
+    return or_(schema, column)
+
+
+def _release_some(store: Store, settings: Settings, spec: FeedSpec, batch_id: int) -> int:
+    with store.connection() as connection:
+        ready = select(ParkedRow.line, ParkedRow.cells).where(
+            ParkedRow.batch_id == batch_id, ParkedRow.feed == spec.name, _parent_is_there()
+        )
+        with store.session() as session:
+            cells = {line: text for line, text in session.execute(ready.order_by(ParkedRow.line).limit(RELEASE_SLICE))}
+        if not cells:
+            return 0
+        frame = pd.DataFrame.from_dict(cells, orient="index", dtype=str)
+        good, findings = validate(frame, spec.build(settings))
+        loader = LOADERS[spec.name](Job(store, settings, spec, batch_id, connection))
+        loader.stage(good)
+        connection.commit()
+        with store.exclusive(connection) as session:
+            if ledger.forget_parked(session, batch_id, list(cells)) != len(cells):
+                msg = f"waiting rows of batch {batch_id} were released by another worker"
+                raise LostClaimError(msg)
+            confirm = ledger.older_to_come(session, batch_id, spec.name)
+            tally = loader.merge(session, confirm=confirm)
+            tally.findings += [finding for finding in findings if finding.reason.level is Level.ROW]
+            tally.rejected += len(frame) - len(good)
+            released = len(cells) - tally.parked
+            tally.parked -= len(cells)
+            ledger.add(session, batch_id, tally)
+        return released
+
+
+def expire(store: Store, settings: Settings) -> dict[int, int]:
+    """Reject the rows that waited longer than allowed; return how many, by batch."""
+    reasons = {SCHEMA: Reason.SCHEMA_NEVER_CAME, COLUMN: Reason.COLUMN_NEVER_CAME}
+    expired = {}
+    with store.exclusive() as session:
+        limit = clock.now() - timedelta(days=settings.parked_days)
+        for batch_id, rows in ledger.parked_before(session, limit).items():
+            findings = [Finding(reasons[parent], line) for line, parent in rows]
+            ledger.forget_parked(session, batch_id, [line for line, _ in rows])
+            ledger.add(session, batch_id, Tally(rejected=len(rows), parked=-len(rows), findings=findings))
+            expired[batch_id] = len(rows)
+    return expired

@@ -1,0 +1,44 @@
+"""Grade schemas into the store, matched by title."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gradeway.loading.base import Row, RowLoader
+from gradeway.store.models import GradeSchema
+
+
+class SchemaLoader(RowLoader):
+    """Loads .sch rows."""
+
+    def apply(self, session: Session, rows: Sequence[Row]) -> None:
+        """Create or update the schemas of some rows."""
+        titles = [row.values["title"] for row in rows]
+        known = {
+            schema.title: schema for schema in session.scalars(select(GradeSchema).where(GradeSchema.title.in_(titles)))
+        }
+        for row in rows:
+            schema = known.get(row.values["title"])
+            if schema:
+                self.revise(schema, _fields(row.values), row)
+            else:
+                self._create(session, row)
+
+    def _create(self, session: Session, row: Row) -> None:
+        schema = GradeSchema(title=row.values["title"], **_fields(self.complete(row.values)))
+        self.create(session, schema, _fields(row.values), row)
+
+
+def _fields(values: dict[str, Any]) -> dict[str, Any]:
+    fields = {}
+    if "symbols" in values:
+        fields["symbols"] = [
+            [symbol.text, None if symbol.lower is None else format(symbol.lower, "f")] for symbol in values["symbols"]
+        ]
+    if "optionalData" in values:
+        fields["optional_data"] = values["optionalData"]
+    return fields

@@ -1,0 +1,223 @@
+"""Grade values into the store, checked against the column they are for.
+
+Everything is decided on distinct things: distinct columns, learners and values of a slice, and
+distinct pairs of a value and a kind of column. What grows with the rows is array work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from itertools import count
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sqlalchemy import column, insert, select
+from sqlalchemy.orm import Session
+
+from gradeway import clock
+from gradeway.feeds import cells
+from gradeway.loading.base import COLUMN, Job
+from gradeway.reasons import Finding, Level, Reason
+from gradeway.store.bulk import GradeStage, listed
+from gradeway.store.ledger import Tally
+from gradeway.store.models import ColumnKind, Course, GradeColumn, GradeSchema, Learner
+
+Codes = npt.NDArray[np.intp]
+
+REMEMBERED = 200_000
+SHOWN_SYMBOLS = 20
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a column accepts: numbers up to its points, and the symbols of its schema."""
+
+    points: Decimal = Decimal(0)
+    symbols: frozenset[str] | None = None
+    refusal: Reason | None = None
+
+    def expected(self, reason: Reason) -> str:
+        """Say what the column takes, for a finding's remedy."""
+        if reason is Reason.VALUE_ABOVE:
+            return f"the points are {format(self.points, 'f')}"
+        if reason is not Reason.SYMBOL_UNKNOWN:
+            return ""
+        if not self.symbols:
+            return "the column has no schema and takes numbers only"
+        return "the symbols are " + ", ".join(sorted(self.symbols)[:SHOWN_SYMBOLS])
+
+
+@lru_cache(REMEMBERED)
+def judge(rules: Rules, value: str) -> tuple[str, Reason | None]:
+    """Return a value as the store keeps it, and what is wrong or odd about it in such a column."""
+    if rules.refusal:
+        return value, rules.refusal
+    try:
+        number = cells.canonical(cells.parse_number(value))
+    except cells.CellError as error:
+        if rules.symbols and value in rules.symbols:
+            return value, None
+        return value, error.reason if error.reason is Reason.NUMBER_COMMA else Reason.SYMBOL_UNKNOWN
+    odd = Reason.VALUE_NEGATIVE if number < 0 else Reason.VALUE_ABOVE if number > rules.points else None
+    return format(number, "f"), odd
+
+
+@dataclass(frozen=True)
+class Target:
+    """A column that values are for; id 0 where there is none to take them."""
+
+    column_id: int
+    rules: Rules
+
+
+MISSING = Target(0, Rules())
+AMBIGUOUS = Target(0, Rules(refusal=Reason.COLUMN_AMBIGUOUS))
+CALCULATED = Rules(refusal=Reason.COLUMN_CALCULATED)
+
+
+class ValueLoader:
+    """Loads .colncval rows."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._stage = GradeStage(job.connection)
+        self._targets: dict[str, dict[str, Target]] = {}
+        self._symbols: dict[int | None, frozenset[str] | None] = {None: None}
+        self._learners: dict[str, int] = {}
+        self._made_up = count(1)
+        self._findings: list[Finding] = []
+
+    def stage(self, frame: pd.DataFrame) -> None:
+        """Resolve, judge and stage a slice of rows."""
+        codes, targets = self._find_targets(frame)
+        missing = np.array([target is MISSING for target in targets])[codes]
+        if missing.any():
+            self._park(frame.loc[missing])
+            frame, codes = frame.loc[~missing], codes[~missing]
+        if frame.empty:
+            return
+        texts, reasons = self._judge(frame, codes, targets)
+        good = np.array([not (reason and reason.level is Level.ROW) for reason in reasons[1]])[reasons[0]]
+        if not good.any():
+            return
+        ids = np.array([target.column_id for target in targets], dtype=np.int32)[codes[good]]
+        lines = frame.index.to_numpy(dtype=np.int32)[good]
+        self._stage.add(ids, self._learner_ids(frame.loc[good, "userId"]), lines, texts[good])
+
+    def drop(self, lines: Collection[int]) -> None:
+        """Forget staged rows, and what was found on them."""
+        self._stage.drop(lines)
+        self._findings = [finding for finding in self._findings if finding.line not in lines]
+
+    def merge(self, session: Session, *, confirm: bool) -> Tally:
+        """Write the values that differ."""
+        merged = self._stage.merge(self._job.batch_id, confirm=confirm)
+        self._stage.merge_parked(self._job.batch_id, self._job.spec.name, COLUMN, clock.now())
+        older = [Finding(Reason.SUPERSEDED, line) for line in merged.superseded]
+        return Tally(
+            created=merged.created,
+            updated=merged.updated,
+            unchanged=merged.unchanged,
+            superseded=len(older),
+            rejected=sum(1 for finding in self._findings if finding.reason.level is Level.ROW),
+            parked=self._stage.parked,
+            findings=self._findings + older,
+        )
+
+    def _find_targets(self, frame: pd.DataFrame) -> tuple[Codes, list[Target]]:
+        """Return the distinct targets of the rows, and each row's place among them."""
+        course_codes, courses = _codes(frame["courseId"])
+        name_codes, names = _codes(frame["name"])
+        if sum(len(places) for places in self._targets.values()) > REMEMBERED:
+            self._targets.clear()
+        self._load_targets([course for course in courses if course not in self._targets])
+        codes, pairs = pd.factorize(course_codes * len(names) + name_codes)
+        found = [divmod(pair, len(names)) for pair in pairs.tolist()]
+        return codes, [self._targets[courses[c]].get(names[n], MISSING) for c, n in found]
+
+    def _load_targets(self, courses: list[str]) -> None:
+        self._targets |= {course: {} for course in courses}
+        facts = (GradeColumn.name, GradeColumn.id, GradeColumn.kind, GradeColumn.points, GradeColumn.schema_id)
+        wanted = select(Course.source_id, *facts).join(GradeColumn, GradeColumn.course_id == Course.id)
+        found = self._job.connection.execute(
+            wanted.where(Course.source_id.in_(listed(self._job.connection, courses)))
+        ).all()
+        self._load_symbols({row.schema_id for row in found} - self._symbols.keys())
+        for course, name, column_id, kind, points, schema_id in found:
+            rules = CALCULATED if kind == ColumnKind.CALCULATED else Rules(points, self._symbols[schema_id])
+            places = self._targets[course]
+            places[name] = AMBIGUOUS if name in places else Target(column_id, rules)
+
+    def _load_symbols(self, schemas: set[int]) -> None:
+        wanted = select(GradeSchema.id, GradeSchema.symbols).where(GradeSchema.id.in_(schemas))
+        for schema_id, symbols in self._job.connection.execute(wanted):
+            self._symbols[schema_id] = frozenset(symbol[0] for symbol in symbols)
+
+    def _judge(
+        self, frame: pd.DataFrame, codes: Codes, targets: list[Target]
+    ) -> tuple[npt.NDArray[np.bytes_], tuple[Codes, list[Reason | None]]]:
+        """Return the rows' values as kept, and their findings as codes into a list of reasons."""
+        rule_of = {rules: code for code, rules in enumerate(dict.fromkeys(target.rules for target in targets))}
+        rules = list(rule_of)
+        rule_codes = np.array([rule_of[target.rules] for target in targets])[codes]
+        value_codes, values = _codes(frame["value"])
+        inverse, pairs = pd.factorize(rule_codes * len(values) + value_codes)
+        judged = [(rules[pair // len(values)], values[pair % len(values)]) for pair in pairs.tolist()]
+        verdicts = [judge(rule, value) for rule, value in judged]
+        reasons = [reason for _, reason in verdicts]
+        self._note(frame.index, inverse, [rule for rule, _ in judged], reasons)
+        texts = [b"" if reason and reason.level is Level.ROW else text.encode() for text, reason in verdicts]
+        return np.array(texts, dtype=np.bytes_)[inverse], (inverse, reasons)
+
+    def _note(self, lines: pd.Index[Any], codes: Codes, rules: list[Rules], reasons: list[Reason | None]) -> None:
+        for code, reason in enumerate(reasons):
+            if reason:
+                column = "name" if rules[code].refusal else "value"
+                detail = rules[code].expected(reason)
+                found = lines[np.flatnonzero(codes == code)]
+                self._findings += [Finding(reason, int(line), column, detail) for line in found]
+
+    def _learner_ids(self, users: pd.Series[Any]) -> npt.NDArray[np.int32]:
+        codes, names = _codes(users)
+        if len(self._learners) > REMEMBERED:
+            self._learners.clear()
+        self._load_learners([name for name in names if name not in self._learners])
+        if new := [name for name in names if name not in self._learners]:
+            self._make_learners(new)
+        return np.array([self._learners[name] for name in names], dtype=np.int32)[codes]
+
+    def _load_learners(self, names: list[str]) -> None:
+        wanted = select(Learner.source_id, Learner.id).where(Learner.source_id.in_(listed(self._job.connection, names)))
+        self._learners |= dict(self._job.connection.execute(wanted).tuples().all())
+
+    def _make_learners(self, names: list[str]) -> None:
+        """Make learners that are new, at once and for good: they are harmless without a grade."""
+        if self._job.rehearsal:
+            self._learners |= {name: -next(self._made_up) for name in names}
+            return
+        self._job.connection.commit()  # ends the snapshot, which would not see them
+        with self._job.store.exclusive() as session:
+            known = select(Learner.source_id).where(Learner.source_id == column("value"))
+            new = listed(session.connection(), names).where(~known.exists())
+            session.execute(insert(Learner).from_select(["source_id"], new))
+        self._load_learners(names)
+
+    def _park(self, frame: pd.DataFrame) -> None:
+        rows = frame.to_dict("index").items()
+        self._stage.park(
+            [
+                (int(str(line)), row["courseId"], row["name"], {str(name): cell for name, cell in row.items()})
+                for line, row in rows
+            ]
+        )
+
+
+def _codes(column: pd.Series[Any]) -> tuple[Codes, list[str]]:
+    """Return each row's place among the column's distinct texts, and those texts."""
+    codes, texts = pd.factorize(column)
+    return codes, texts.tolist()

@@ -1,0 +1,1 @@
+"""Gradeway under Airflow; the only package that may import it."""

@@ -1,0 +1,43 @@
+"""Settings as a task sees them: the environment first, then Airflow's own Connections."""
+
+from __future__ import annotations
+
+import os
+
+from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from gradeway.settings import PREFIX, STORE_CONNECTION, Settings, database_url, load
+
+DATABASE_URL = f"{PREFIX}DATABASE_URL"
+
+
+def find(name: str) -> Connection | None:
+    """Return an Airflow Connection, or None if there is none of that name."""
+    try:
+        found: Connection = Connection.get(name)
+    except AirflowNotFoundException:
+        return None
+    return found
+
+
+def task_settings() -> Settings:
+    """Read the settings inside a task.
+
+    The store is that of GRADEWAY_DATABASE_URL, else of the Connection ``gradeway_store``, else the
+    SQLite file of the home.
+
+    Raises:
+        SettingsError: a variable or the Connection is wrong.
+    """
+    environment = dict(os.environ)
+    if not environment.get(DATABASE_URL, "").strip() and (store := find(STORE_CONNECTION)):
+        environment[DATABASE_URL] = database_url(
+            store.conn_type or "",
+            host=store.host,
+            port=store.port,
+            login=store.login,
+            password=store.password,
+            name=store.schema or "",
+        )
+    return load(environment)

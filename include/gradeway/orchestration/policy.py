@@ -1,0 +1,36 @@
+"""What every Gradeway DAG has in common: owner, one run at a time, tries, time limits, alerts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+
+from gradeway.errors import FileDefectError, SettingsError, StoreNotReadyError, UnknownBatchError
+from gradeway.orchestration.alerts import run_failed, task_failed
+
+# Another try cannot help these; whatever else happens may be over in a minute.
+HOPELESS = [SettingsError, StoreNotReadyError, UnknownBatchError, FileDefectError]
+
+# The tries bridge a restart of the database; for a longer outage the next sweep is the retry.
+_DEFAULTS: dict[str, Any] = {
+    "owner": "gradeway",
+    "retries": 3,
+    "retry_delay": timedelta(seconds=10),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=5),
+    "retry_policy": ExceptionRetryPolicy(
+        [RetryRule(list(HOPELESS), RetryAction.FAIL, reason="another try cannot help")]
+    ),
+    "execution_timeout": timedelta(minutes=30),
+    "on_failure_callback": [task_failed],
+}
+
+# To be spread into every DAG.
+COMMON: dict[str, Any] = {
+    "catchup": False,
+    "max_active_runs": 1,
+    "default_args": _DEFAULTS,
+    "on_failure_callback": [run_failed],
+}

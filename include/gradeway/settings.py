@@ -1,0 +1,180 @@
+"""Settings, from the environment, typed and checked once.
+
+Every setting is an environment variable ``GRADEWAY_<FIELD>``. A wrong one stops the program at
+its start with the variable's name and what is expected; nothing is read at import.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from gradeway.errors import SettingsError
+
+log = logging.getLogger(__name__)
+
+PREFIX = "GRADEWAY_"
+STORE_CONNECTION = "gradeway_store"
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+class Provisioning(StrEnum):
+    """How a row finds the column or assignment it is about.
+
+    The four checks of the Grades Journey incoming settings: update what has the same name,
+    update what has the same metadata value, add once and never touch again, or always add.
+    """
+
+    NAME = "name"
+    METADATA = "metadata"
+    ONCE = "once"
+    ALWAYS = "always"
+
+
+def _words(value: object) -> object:
+    return frozenset(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _absolute(value: object) -> object:
+    return Path(value).expanduser().absolute() if isinstance(value, (str, Path)) else value
+
+
+Folder = Annotated[Path, BeforeValidator(_absolute)]
+Words = Annotated[frozenset[str], BeforeValidator(_words)]
+Days = Annotated[int, Field(ge=1, le=36500)]
+
+
+class Settings(BaseModel):
+    """All settings of one installation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Folder = Field(PROJECT / ".gradeway", description="folder of the embedded default")
+    database_url: str = Field("", description="SQLAlchemy URL of the store; SQLite in the home unless set")
+    landing: Folder = Field(Path(), description="root of the landing zone; `landing` in the home unless set")
+    settle_seconds: float = Field(2.0, ge=0, le=3600, description="seconds a file must be unchanged to be taken")
+    delimiter: str = Field(
+        "|", pattern=r"^[|;,\t~#!\^]$", description="separator of the grade files: | ; , ~ ^ # ! or tab"
+    )
+    fallback_encoding: str = Field("", pattern="^(|cp1252)$", description="read non-UTF-8 lines as this (cp1252)")
+    date_pattern: str = Field("yyyy-MM-dd", description="pattern of dates in the grade files")
+    zero_points: bool = Field(False, description="allow columns worth 0 points")
+    whole_file_feeds: Words = Field(frozenset({"sch"}), description="feeds refused whole if one row is rejected")
+    column_provisioning: Provisioning = Field(Provisioning.NAME, description="how .col and .colnc rows find a column")
+    assignment_provisioning: Provisioning = Field(Provisioning.NAME, description="how .asg rows find an assignment")
+    metadata_key: str = Field("Type", min_length=1, description="optionalData key for provisioning by metadata")
+    attempts: int = Field(3, ge=1, le=100, description="failures of one batch before it goes to quarantine")
+    parked_days: Days = Field(30, description="days a row waits for its schema or column")
+    archive_days: Days = Field(400, description="days archived files are kept")
+    quarantine_days: Days = Field(90, description="days refused files are kept")
+    report_days: Days = Field(400, description="days reports and reject files are kept")
+    time_zone: str = Field("UTC", description="zone in which reports and pages show times")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            msg = "not an IANA time zone such as Europe/Brussels"
+            raise ValueError(msg) from None
+        return value
+
+    @field_validator("date_pattern")
+    @classmethod
+    def _names_a_day(cls, value: str) -> str:
+        letters = sorted(match.group() for match in re.finditer(r"([A-Za-z])\1*", value))
+        if len(letters) != 3 or letters[0] not in {"M", "MM"} or letters[1] not in {"d", "dd"} or letters[2] != "yyyy":
+            msg = "name yyyy, MM or M, and dd or d, once each, such as dd/MM/yyyy"
+            raise ValueError(msg)
+        return value
+
+    @model_validator(mode="after")
+    def _waits_end_first(self) -> Self:
+        if self.archive_days <= self.parked_days:
+            msg = "it must be longer than GRADEWAY_PARKED_DAYS: a row that waits is given back from its file"
+            raise ValueError(msg)
+        return self
+
+    def model_post_init(self, _context: object, /) -> None:
+        """Derive what depends on the home."""
+        if not self.database_url:
+            object.__setattr__(self, "database_url", f"sqlite:///{self.home / 'gradeway.db'}")
+        if self.landing == Path():
+            object.__setattr__(self, "landing", self.home / "landing")
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The zone in which times are shown."""
+        return ZoneInfo(self.time_zone)
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        SettingsError: a variable is wrong or unknown; the message names it.
+    """
+    env = os.environ if environment is None else environment
+    given = {
+        key[len(PREFIX) :].lower(): value for key, value in env.items() if key.startswith(PREFIX) and value.strip()
+    }
+    for unknown in sorted(given.keys() - Settings.model_fields.keys()):
+        log.warning("%s%s is no setting of Gradeway and is ignored", PREFIX, unknown.upper())
+        del given[unknown]
+    if "database_url" not in given and (connection := env.get(f"AIRFLOW_CONN_{STORE_CONNECTION.upper()}")):
+        given["database_url"] = url_of_connection(connection)
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"{PREFIX}{str((first['loc'] or ('archive_days',))[0]).upper()}"
+        msg = f"{name} is wrong: {first['msg']}"
+        raise SettingsError(msg) from None
+
+
+def url_of_connection(text: str) -> str:
+    """Turn an Airflow connection, in its URI or JSON form, into a SQLAlchemy URL.
+
+    Raises:
+        SettingsError: the text is neither form, or no kind of database we can use.
+    """
+    if text.lstrip().startswith("{"):
+        parts = json.loads(text)
+        host, login, password = parts.get("host"), parts.get("login"), parts.get("password")
+        kind, port, name = parts.get("conn_type", ""), parts.get("port"), parts.get("schema") or ""
+    else:
+        uri = urlsplit(text)
+        kind, port, name = uri.scheme, uri.port, unquote(uri.path.lstrip("/"))
+        host, login, password = (unquote(part) if part else None for part in (uri.hostname, uri.username, uri.password))
+    return database_url(kind, host=host, port=port, login=login, password=password, name=name)
+
+
+def database_url(
+    kind: str, *, host: str | None, port: int | None, login: str | None, password: str | None, name: str
+) -> str:
+    """Make the SQLAlchemy URL for a connection's fields.
+
+    Raises:
+        SettingsError: the kind is neither PostgreSQL nor SQLite.
+    """
+    from sqlalchemy import URL
+
+    if kind in {"postgres", "postgresql"}:
+        url = URL.create("postgresql+psycopg", login, password, host, port, name)
+        return url.render_as_string(hide_password=False)
+    if kind == "sqlite":
+        return f"sqlite:///{host or '/' + name}"
+    msg = f"connection {STORE_CONNECTION} is of type {kind or 'none'}; it must be postgres or sqlite"
+    raise SettingsError(msg)

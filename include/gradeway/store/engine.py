@@ -1,0 +1,175 @@
+"""The connection to the store: one engine, its transactions, its lock and its version.
+
+Both databases are used the same way. ``Store.commit_lock`` serialises the short transactions
+that change grades, columns and schemas; reading files, checking and staging go on in parallel.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.orm import Session
+
+from gradeway.errors import SettingsError, StoreAwayError, StoreNotReadyError
+
+log = logging.getLogger(__name__)
+
+LOCK = 0x47574159  # "GWAY": the advisory lock's number on PostgreSQL
+BUSY_SECONDS = 120
+VERSION_TABLE = "gradeway_version"
+# PostgreSQL: connection lost, server going down, locks and deadlocks. SQLite: busy, locked, cannot open.
+AWAY_STATES = ("08", "57P", "40", "55P03", "53300")
+AWAY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN}
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Store:
+    """One store, by its SQLAlchemy URL (PostgreSQL through psycopg, or SQLite).
+
+    Raises:
+        SettingsError: the URL is not one of a database we support.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = _checked(url)
+        self.engine = _sqlite(self.url) if self.is_sqlite else _postgresql(self.url)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this store is a SQLite file."""
+        return self.url.startswith("sqlite")
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Open a session for reading."""
+        with Session(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """Open a session whose work is committed at the end, or rolled back on an error."""
+        with self.engine.connect() as connection:
+            # SQLite refuses at once what reads first and writes later if somebody wrote between
+            connection.execution_options(gradeway_begin="IMMEDIATE")
+            with connection.begin(), Session(bind=connection) as session:
+                yield session
+                session.flush()
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Open a connection for staging; its temporary tables end with it."""
+        with self.engine.connect() as connection:
+            try:
+                yield connection
+            finally:
+                connection.invalidate()  # what was staged must not meet the pool's next user
+
+    @contextmanager
+    def exclusive(self, connection: Connection | None = None) -> Iterator[Session]:
+        """Open a transaction that is the only one changing grades, columns and schemas until it ends.
+
+        It runs on the given connection, so that it sees what was staged there.
+        """
+        with nullcontext(connection) if connection else self.engine.connect() as own:
+            own.execution_options(gradeway_begin="IMMEDIATE")
+            with own.begin():
+                if not self.is_sqlite:
+                    own.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": LOCK})
+                with Session(bind=own) as session:
+                    yield session
+                    session.flush()
+
+    def version(self) -> tuple[str | None, str]:
+        """Return the database's revision (None when it has no tables) and the one this code needs."""
+        head = ScriptDirectory(str(MIGRATIONS)).get_current_head() or ""
+        with self.engine.connect() as connection:
+            return MigrationContext.configure(
+                connection, opts={"version_table": VERSION_TABLE}
+            ).get_current_revision(), head
+
+    def ready(self) -> Store:
+        """Return this store if its tables fit this code; an empty database is set up.
+
+        Raises:
+            StoreNotReadyError: the tables are of another version.
+            StoreAwayError: the database cannot be reached.
+        """
+        self._make_folder()
+        try:
+            current, head = self.version()
+        except OperationalError as error:
+            msg = f"the store cannot be reached ({type(error.orig).__name__}); check GRADEWAY_DATABASE_URL"
+            raise StoreAwayError(msg) from None
+        if current is None:
+            self.upgrade()
+        elif current != head:
+            msg = f"the store is at version {current}, this program needs {head}: run `gradeway db upgrade`"
+            raise StoreNotReadyError(msg)
+        return self
+
+    def _make_folder(self) -> None:
+        if self.is_sqlite:
+            Path(make_url(self.url).database or "").parent.mkdir(parents=True, exist_ok=True)
+
+    def upgrade(self) -> None:
+        """Bring the tables to this code's version; two at once wait for each other."""
+        self._make_folder()
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        with self.exclusive() as session:
+            config.attributes["connection"] = session.connection()
+            command.upgrade(config, "head")
+
+
+def is_away(error: DBAPIError) -> bool:
+    """Return whether an error says that the database is away or busy, whatever was asked of it."""
+    state = getattr(error.orig, "sqlstate", None)
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    unknown = isinstance(error, (OperationalError, InterfaceError)) and state is None and not code
+    return error.connection_invalidated or unknown or code in AWAY_CODES or str(state).startswith(AWAY_STATES)
+
+
+def _checked(url: str) -> str:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        msg = "GRADEWAY_DATABASE_URL is wrong: not a SQLAlchemy URL"
+        raise SettingsError(msg) from None
+    if parsed.drivername in {"postgresql", "postgres"}:
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername not in {"postgresql+psycopg", "sqlite"}:
+        msg = f"GRADEWAY_DATABASE_URL is wrong: {parsed.drivername} is neither postgresql nor sqlite"
+        raise SettingsError(msg)
+    return parsed.render_as_string(hide_password=False)
+
+
+def _postgresql(url: str) -> Engine:
+    return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+
+
+def _sqlite(url: str) -> Engine:
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin where we say, not where sqlite3 guesses
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('gradeway_begin', 'DEFERRED')}")
+
+    return engine

@@ -1,0 +1,223 @@
+"""The ledger of batches: who came in, where each stands, what was found.
+
+Every change of a batch's state is one transaction, and a commit of its rows is a compare-and-set
+on its state, so that two workers who believe they own a batch cannot both load it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import delete, exists, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from gradeway import clock
+from gradeway.errors import LostClaimError, UnknownBatchError
+from gradeway.reasons import Finding, Level, Reason
+from gradeway.store.engine import Store
+from gradeway.store.models import Batch, BatchState, FindingRow, ParkedRow
+
+# Warnings are counted in full; this many per reason and batch are kept with their line.
+KEPT_WARNINGS = 1000
+INSERT_SLICE = 5000
+
+
+@dataclass
+class Tally:
+    """What became of rows of one batch; every field is a number of rows."""
+
+    rows_in: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    duplicates: int = 0
+    superseded: int = 0
+    rejected: int = 0
+    parked: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+
+def enter(store: Store, batch: Batch, findings: Sequence[Finding] = ()) -> int:
+    """Write a claimed file into the ledger and return its batch number.
+
+    A file with findings is refused. Bytes that the ledger knows become a duplicate.
+    """
+    batch.state = BatchState.REFUSED if findings else batch.state
+    batch.report_due = bool(findings)
+    values = {name: getattr(batch, name) for name in ("feed", "file_name", "sha256", "size", "place", "claimed_at")}
+    values |= {"state": batch.state, "report_due": batch.report_due, "replay_of": batch.replay_of, "reasons": {}}
+    try:
+        return _insert(store, values, findings)
+    except IntegrityError:
+        with store.session() as session:
+            first = session.scalar(_same_bytes(batch))
+        return _insert(store, values | {"state": BatchState.DUPLICATE, "report_due": True, "duplicate_of": first}, ())
+
+
+def _same_bytes(batch: Batch):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    return select(func.min(Batch.id)).where(
+        Batch.feed == batch.feed, Batch.sha256 == batch.sha256, Batch.state != BatchState.DUPLICATE
+    )
+
+
+def _insert(store: Store, values: dict[str, object], findings: Sequence[Finding]) -> int:
+    with store.writing() as session:
+        batch = Batch(**values)
+        session.add(batch)
+        session.flush()
+        record(session, batch, findings)
+        return batch.id
+
+
+def knows_place(store: Store, place: str) -> bool:
+    """Return whether a batch's bytes are at this place."""
+    with store.session() as session:
+        return session.scalar(select(func.count()).where(Batch.place == place)) == 1
+
+
+def get(session: Session, batch_id: int) -> Batch:
+    """Return a batch.
+
+    Raises:
+        UnknownBatchError: there is none of that number.
+    """
+    batch = session.get(Batch, batch_id)
+    if batch is None:
+        raise UnknownBatchError(batch_id)
+    return batch
+
+
+def open_batches(store: Store, feeds: Iterable[str]) -> list[int]:
+    """Return the claimed batches of some feeds, oldest first."""
+    with store.session() as session:
+        wanted = select(Batch.id).where(Batch.state == BatchState.CLAIMED, Batch.feed.in_(list(feeds)))
+        return list(session.scalars(wanted.order_by(Batch.id)))
+
+
+def due_reports(store: Store) -> list[int]:
+    """Return the batches whose outputs must be written, or written again."""
+    with store.session() as session:
+        return list(session.scalars(select(Batch.id).where(Batch.report_due).order_by(Batch.id)))
+
+
+def commit_load(session: Session, batch_id: int, tally: Tally) -> None:
+    """Write a load's outcome in the transaction of its rows.
+
+    Raises:
+        LostClaimError: another worker was first; the caller's transaction must not commit.
+    """
+    claimed = update(Batch).where(Batch.id == batch_id, Batch.state == BatchState.CLAIMED)
+    done = session.execute(claimed.values(state=BatchState.LOADED, loaded_at=clock.now(), last_failure=""))
+    if done.rowcount != 1:  # type: ignore[attr-defined]
+        msg = f"batch {batch_id} was loaded by another worker"
+        raise LostClaimError(msg)
+    add(session, batch_id, tally)
+
+
+def older_to_come(session: Session, batch_id: int, feed: str) -> bool:
+    """Return whether rows of an older batch of the feed are still to be loaded: claimed, or waiting."""
+    claimed = exists().where(Batch.feed == feed, Batch.state == BatchState.CLAIMED, Batch.id < batch_id)
+    waiting = exists().where(ParkedRow.feed == feed, ParkedRow.batch_id < batch_id)
+    return bool(session.scalar(select(or_(claimed, waiting))))
+
+
+def add(session: Session, batch_id: int, tally: Tally) -> None:
+    """Add rows' outcomes to a batch and mark its outputs as due."""
+    batch = get(session, batch_id)
+    session.refresh(batch)
+    for name in ("rows_in", "created", "updated", "unchanged", "duplicates", "superseded", "rejected", "parked"):
+        setattr(batch, name, getattr(batch, name) + getattr(tally, name))
+    batch.report_due = True
+    record(session, batch, tally.findings)
+
+
+def record(session: Session, batch: Batch, findings: Sequence[Finding]) -> None:
+    """Count findings on the batch and keep them: rejects all, warnings up to the limit."""
+    counts = Counter(batch.reasons or {})
+    rows = []
+    for finding in findings:
+        code = finding.reason.value
+        counts[code] += 1
+        if finding.reason.level is not Level.WARNING or counts[code] <= KEPT_WARNINGS:
+            rows.append(
+                {
+                    "batch_id": batch.id,
+                    "line": finding.line,
+                    "column": finding.column,
+                    "reason": code,
+                    "detail": finding.detail,
+                }
+            )
+    batch.reasons = dict(counts)
+    session.flush()
+    for start in range(0, len(rows), INSERT_SLICE):
+        session.execute(FindingRow.__table__.insert(), rows[start : start + INSERT_SLICE])  # type: ignore[attr-defined]
+
+
+def refuse(store: Store, batch_id: int, finding: Finding) -> None:
+    """Refuse a claimed file as a whole."""
+    with store.writing() as session:
+        batch = get(session, batch_id)
+        if batch.state == BatchState.CLAIMED:
+            batch.state, batch.report_due = BatchState.REFUSED, True
+            record(session, batch, [finding])
+
+
+def note_failure(store: Store, batch_id: int, what: str) -> int:
+    """Count an unexpected failure of a batch, by its error's class name; return how many there were."""
+    with store.writing() as session:
+        batch = get(session, batch_id)
+        batch.failures, batch.last_failure = batch.failures + 1, what
+        return batch.failures
+
+
+def reported(store: Store, batch_id: int, place: str, counts: tuple[int, ...]) -> None:
+    """Mark a batch's outputs as written, unless its counts changed meanwhile."""
+    with store.writing() as session:
+        batch = get(session, batch_id)
+        batch.place = place
+        batch.report_due = counts != outcome(batch)
+
+
+def outcome(batch: Batch) -> tuple[int, ...]:
+    """Return the counts that a report shows, to tell whether it is still true."""
+    return (batch.applied, batch.unchanged, batch.rejected, batch.parked)
+
+
+def findings_of(session: Session, batch_id: int, limit: int | None = None) -> list[Finding]:
+    """Return a batch's kept findings: those on the file, then rejects, then warnings, by line."""
+    columns = (FindingRow.reason, FindingRow.line, FindingRow.column, FindingRow.detail)
+    odd = FindingRow.reason.in_([reason.value for reason in Reason if reason.level is Level.WARNING])
+    wanted = select(*columns).where(FindingRow.batch_id == batch_id)
+    rows = session.execute(wanted.order_by(odd, FindingRow.line.nulls_first(), FindingRow.id).limit(limit))
+    return [Finding(Reason[reason], line, column, detail) for reason, line, column, detail in rows]
+
+
+def parked_counts(session: Session) -> dict[tuple[str, str, str], int]:
+    """Return how many rows wait, by kind of parent, course and parent's name."""
+    groups = (ParkedRow.parent, ParkedRow.course, ParkedRow.name)
+    rows = session.execute(select(*groups, func.count()).group_by(*groups).order_by(*groups))
+    return {(parent, course, name): count for parent, course, name, count in rows}
+
+
+def forget_parked(session: Session, batch_id: int, lines: Sequence[int]) -> int:
+    """Take rows out of the waiting room; return how many were there."""
+    gone = 0
+    for start in range(0, len(lines), INSERT_SLICE):
+        some = list(lines[start : start + INSERT_SLICE])
+        taken = session.execute(delete(ParkedRow).where(ParkedRow.batch_id == batch_id, ParkedRow.line.in_(some)))
+        gone += taken.rowcount  # type: ignore[attr-defined]
+    return gone
+
+
+def parked_before(session: Session, limit: datetime) -> dict[int, list[tuple[int, str]]]:
+    """Return the rows that wait since before an instant: line and kind of parent, by batch."""
+    expired: dict[int, list[tuple[int, str]]] = {}
+    wanted = select(ParkedRow.batch_id, ParkedRow.line, ParkedRow.parent).where(ParkedRow.parked_at < limit)
+    for batch_id, line, parent in session.execute(wanted.order_by(ParkedRow.batch_id, ParkedRow.line)):
+        expired.setdefault(batch_id, []).append((line, parent))
+    return expired
