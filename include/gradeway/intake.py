@@ -98,6 +98,9 @@ class Intake:
         with self.store.session() as session:
             batch = ledger.get(session, batch_id)
             folder, is_open = self.zone.root / batch.place, batch.state == BatchState.CLAIMED
+        if is_open and not folder.exists():
+            self._count_failure(batch_id, "FileNotFoundError")  # somebody removed what was claimed
+            return True
         with claim.own(folder) as owned:
             return is_open and owned and self._load(batch_id, folder)
 

@@ -121,8 +121,8 @@ class Reason(Enum):
     QUOTE_UNCLOSED = (
         "QUOTE_UNCLOSED",
         Level.ROW,
-        "a quoted cell is not closed on its line",
-        "close the quote; a record stays on one line",
+        "a quote is not closed on its line, or other text stands beside a quoted cell",
+        "close the quote, or remove it; a record stays on one line",
     )
 
     # a cell that breaks the contract

@@ -127,8 +127,9 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         SettingsError: a variable is wrong or unknown; the message names it.
     """
     env = os.environ if environment is None else environment
+    # a tab is a value, other blank variables are as good as unset
     given = {
-        key[len(PREFIX) :].lower(): value for key, value in env.items() if key.startswith(PREFIX) and value.strip()
+        key[len(PREFIX) :].lower(): value for key, value in env.items() if key.startswith(PREFIX) and value.strip(" \n")
     }
     for unknown in sorted(given.keys() - Settings.model_fields.keys()):
         log.warning("%s%s is no setting of Gradeway and is ignored", PREFIX, unknown.upper())

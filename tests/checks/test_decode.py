@@ -20,7 +20,7 @@ from gradeway.checks.decode import Decoder, read_line
 from gradeway.errors import FileDefectError
 from gradeway.feeds import FEEDS
 from gradeway.reasons import Level, Reason
-from gradeway.settings import Settings
+from gradeway.settings import Settings, load
 
 HEADER = b"courseId|userId|name|value\n"
 WIDTH = 4
@@ -274,6 +274,11 @@ def test_another_separator_separates_as_well(mark: str) -> None:
     result = decode_bytes(content.encode(), delimiter=mark)
     assert isinstance(result, Decoded)
     assert result.cells == {2: ("C", "u|v", f"n{mark}m", "1")}
+
+
+@pytest.mark.parametrize("mark", ["|", ";", ",", "\t"])
+def test_a_separator_can_be_set_in_the_environment(mark: str) -> None:
+    assert load({"GRADEWAY_DELIMITER": mark}).delimiter == mark
 
 
 @pytest.mark.parametrize("mark", ['"', "\n", "\r", "\x00", "\u00a6", "\U0001f393", "a", "0", "_"])

@@ -81,10 +81,11 @@ def rehearse(store: Store, settings: Settings, spec: FeedSpec, path: Path) -> Ta
         with store.session() as session:
             newest = session.scalar(select(func.max(Batch.id))) or 0
         staged = _stage(Job(store, settings, spec, newest + 1, connection, rehearsal=True), path)
-        with store.exclusive(connection) as session, session.begin_nested() as trial:
+        with store.exclusive(connection) as session, session.connection().begin_nested() as trial:
             session.add(_rehearsed(newest + 1, spec, path))
             session.flush()
             tally = staged.merge(session, confirm=False)
+            session.expunge_all()
             trial.rollback()
     return tally
 
@@ -136,7 +137,8 @@ class _Staged:
     def merge(self, session: Session, *, confirm: bool) -> Tally:
         """Write the good rows and return the outcome of every row of the file."""
         tally = Tally()
-        with session.begin_nested() as attempt:
+        # the connection's savepoint: loaders write past the session
+        with session.connection().begin_nested() as attempt:
             if not (self._whole and self.checked.rejected):
                 tally = self._loader.merge(session, confirm=confirm)
             tally.findings = self.checked.findings + tally.findings

@@ -36,6 +36,14 @@ STAGED_PARKED = """
 CREATE TEMPORARY TABLE staged_parked (
     line integer NOT NULL, course text NOT NULL, name text NOT NULL, cells text NOT NULL)
 """
+TOUCHED = """
+SELECT EXISTS (SELECT 1 FROM (SELECT DISTINCT column_id FROM staged_grade) s
+               JOIN grade g ON g.column_id = s.column_id)
+"""
+INSERT_ALL = """
+INSERT INTO grade (column_id, learner_id, batch_id, line, value)
+SELECT column_id, learner_id, :batch, line, value FROM staged_grade ORDER BY column_id, learner_id
+"""
 DIFFERING = """
 CREATE TEMPORARY TABLE differing AS
 SELECT s.column_id, s.learner_id, s.line, s.value,
@@ -149,11 +157,12 @@ class GradeStage:
             # a small difference is looked up by index, whatever disks cost when the default was chosen
             self._connection.execute(text("SET LOCAL random_page_cost = 1.1"))
             self._connection.execute(text("ANALYZE staged_grade (column_id, learner_id)"))
-        self._connection.execute(text("DROP TABLE IF EXISTS differing"))
+        batch = {"batch": batch_id}
+        if not self._connection.scalar(text(TOUCHED)):
+            return Merged(self._connection.execute(text(INSERT_ALL), batch).rowcount, 0, 0, [])
         self._connection.execute(text(DIFFERING))
         if not self._is_sqlite:
             self._connection.execute(text("ANALYZE differing"))
-        batch = {"batch": batch_id}
         created = self._connection.execute(text(INSERT_NEW), batch).rowcount
         self._connection.execute(text(KEEP_OLD), batch)
         updated = self._connection.execute(text(UPDATE_CHANGED), batch).rowcount

@@ -79,13 +79,13 @@ def knows_place(store: Store, place: str) -> bool:
         return session.scalar(select(func.count()).where(Batch.place == place)) == 1
 
 
-def get(session: Session, batch_id: int) -> Batch:
-    """Return a batch.
+def get(session: Session, batch_id: int, *, to_change: bool = False) -> Batch:
+    """Return a batch; one that is to be changed is locked until the transaction ends.
 
     Raises:
         UnknownBatchError: there is none of that number.
     """
-    batch = session.get(Batch, batch_id)
+    batch = session.get(Batch, batch_id, with_for_update=to_change, populate_existing=to_change)
     if batch is None:
         raise UnknownBatchError(batch_id)
     return batch
@@ -127,8 +127,7 @@ def older_to_come(session: Session, batch_id: int, feed: str) -> bool:
 
 def add(session: Session, batch_id: int, tally: Tally) -> None:
     """Add rows' outcomes to a batch and mark its outputs as due."""
-    batch = get(session, batch_id)
-    session.refresh(batch)
+    batch = get(session, batch_id, to_change=True)
     for name in ("rows_in", "created", "updated", "unchanged", "duplicates", "superseded", "rejected", "parked"):
         setattr(batch, name, getattr(batch, name) + getattr(tally, name))
     batch.report_due = True
@@ -161,7 +160,7 @@ def record(session: Session, batch: Batch, findings: Sequence[Finding]) -> None:
 def refuse(store: Store, batch_id: int, finding: Finding) -> None:
     """Refuse a claimed file as a whole."""
     with store.writing() as session:
-        batch = get(session, batch_id)
+        batch = get(session, batch_id, to_change=True)
         if batch.state == BatchState.CLAIMED:
             batch.state, batch.report_due = BatchState.REFUSED, True
             record(session, batch, [finding])
@@ -170,7 +169,7 @@ def refuse(store: Store, batch_id: int, finding: Finding) -> None:
 def note_failure(store: Store, batch_id: int, what: str) -> int:
     """Count an unexpected failure of a batch, by its error's class name; return how many there were."""
     with store.writing() as session:
-        batch = get(session, batch_id)
+        batch = get(session, batch_id, to_change=True)
         batch.failures, batch.last_failure = batch.failures + 1, what
         return batch.failures
 
@@ -178,7 +177,7 @@ def note_failure(store: Store, batch_id: int, what: str) -> int:
 def reported(store: Store, batch_id: int, place: str, counts: tuple[int, ...]) -> None:
     """Mark a batch's outputs as written, unless its counts changed meanwhile."""
     with store.writing() as session:
-        batch = get(session, batch_id)
+        batch = get(session, batch_id, to_change=True)
         batch.place = place
         batch.report_due = counts != outcome(batch)
 

@@ -1,0 +1,126 @@
+"""Files dropped into the inbox of a real Airflow stand in the store seconds later.
+
+Once on the embedded defaults, once as docker-compose.yaml lays it out: Airflow's metadata and the
+store in two databases of one PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text as sql_text
+from sqlalchemy.exc import DBAPIError
+
+import postgres
+from gradeway.orchestration.runtime import LocalAirflow
+from gradeway.store.engine import Store
+
+pytestmark = pytest.mark.e2e
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+# Values first, their schema last: the order of arrival must not matter.
+TERM = {
+    "term.colncval": "courseId|userId|name|value\nHIST1|User001|Final Grade|90\n",
+    "term.colext": "courseId|name\nHIST1|Final Grade\n",
+    "term.colnc": "courseId|name|description|duedate|points|gradeSchema|optionalData\n"
+    "HIST1|Final Grade||2026-12-30|100|Letters|\n",
+    "term.col": "courseId|name|description|duedate|points|gradeSchema|optionalData\n"
+    "HIST1|Running Total||2026-10-30|10.0|Letters|\n",
+    "term.asg": "courseId|name|instructions|points|gradeSchema\nHIST1|Essay|Write one.|100.0|Letters\n",
+    "term.sch": "title|symbols|optionalData\nLetters|A=90:B=80:C=70:D=60:F=0|\n",
+}
+GRADES = "SELECT learner.source_id, value FROM grade JOIN learner ON learner.id = learner_id ORDER BY 1"
+REPORTED = "SELECT count(*) FROM batch WHERE state = 'loaded' AND NOT report_due"
+
+
+class World:
+    """A running Airflow with its own landing zone and store."""
+
+    def __init__(self, airflow: LocalAirflow, home: Path, store: str) -> None:
+        self.airflow = airflow
+        self.store = Store(store)
+        self.api = airflow.api
+        self.home = home
+        self.inbox = home / "landing/inbox/grades"
+
+    def drop(self, name: str, text: str) -> None:
+        """Put a whole file into the inbox."""
+        self.inbox.mkdir(parents=True, exist_ok=True)
+        part = self.inbox / f"{name}.part"
+        part.write_text(text)
+        part.rename(self.inbox / name)
+
+    def ask(self, sql: str) -> list[tuple[object, ...]]:
+        """Ask the store, which may not be there yet."""
+        try:
+            with self.store.engine.connect() as connection:
+                return [tuple(row) for row in connection.execute(sql_text(sql))]
+        except DBAPIError:
+            return []
+
+    def until(self, sql: str, answer: list[tuple[object, ...]], seconds: float = 120) -> None:
+        """Wait until the store gives an answer."""
+        deadline = time.monotonic() + seconds
+        while (last := self.ask(sql)) != answer:
+            self.airflow.check()
+            assert time.monotonic() < deadline, f"after {seconds} s the store says {last}"
+            time.sleep(0.1)
+
+    def rest(self, seconds: float = 90) -> None:
+        """Wait until no run of load_grades is open."""
+        deadline = time.monotonic() + seconds
+        while any(run["state"] in {"queued", "running"} for run in self.api.runs("load_grades")):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres_url: str
+) -> Iterator[World]:
+    """An Airflow on a fresh home."""
+    home = tmp_path_factory.mktemp("gradeway")
+    env = {"GRADEWAY_HOME": str(home), "GRADEWAY_SETTLE_SECONDS": "1"}
+    with postgres.database(postgres_url) as metadata, postgres.database(postgres_url) as store:
+        on_postgres = request.param == "postgresql"
+        url = store if on_postgres else f"sqlite:///{home}/gradeway.db"
+        env["GRADEWAY_DATABASE_URL"] = url
+        database_url = metadata.replace("+psycopg", "+psycopg2") if on_postgres else None
+        with LocalAirflow(home / "airflow", PROJECT, env=env, database_url=database_url) as airflow:
+            yield World(airflow, home, url)
+
+
+def test_what_lands_is_loaded(world: World) -> None:
+    for name, text in TERM.items():
+        world.drop(name, text)
+    world.until(GRADES, [("User001", "90")])
+    world.until(REPORTED, [(6,)])
+    world.rest()
+
+    burst = {f"User{number:03d}": str(number) for number in range(100, 105)}
+    for learner, value in burst.items():
+        world.drop(f"{learner}.colncval", f"courseId|userId|name|value\nHIST1|{learner}|Final Grade|{value}\n")
+        time.sleep(0.1)
+    world.until(GRADES, [("User001", "90"), *burst.items()])
+    world.until(REPORTED, [(11,)])
+    world.rest()
+
+    (first,) = world.ask("SELECT id FROM batch WHERE file_name = 'term.colncval'")[0]
+    run = world.api.trigger("replay", {"batch": first})
+    assert world.api.wait("replay", run) == "success"
+    told = world.api.get(f"/dags/replay/dagRuns/{run}/taskInstances/rehearse/xcomEntries/return_value")["value"]
+    assert (told["rows_in"], told["unchanged"], told["rejected"]) == (1, 1, 0)
+    states = {each["task_id"]: each["state"] for each in world.api.task_instances("replay", run)}
+    assert states == {"rehearse": "success", "enter": "skipped"}
+
+    runs = world.api.runs("load_grades")
+    assert {run["state"] for run in runs} == {"success"}
+    assert "asset_triggered" in {run["run_type"] for run in runs}
+    assert not list(world.inbox.iterdir())
+    assert not list((world.home / "landing/claimed").iterdir())
+    assert len(list((world.home / "landing/archive").rglob("*.*"))) == 11
+    assert len(list((world.home / "landing/reports").rglob("report.json"))) == 11

@@ -1,0 +1,107 @@
+"""A newer batch wins over an older one, field by field, in whatever order they are loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loading.world import World
+
+COLUMN = ("x.colnc", "courseId|name|points", "C1|X|100")
+VALUES = "courseId|userId|name|value"
+
+
+def claim_both(world: World, older: tuple[str, ...], newer: tuple[str, ...]) -> list[int]:
+    found = []
+    for file in (older, newer):
+        world.drop(*file)
+        found += world.intake.claim()
+    return found
+
+
+@pytest.mark.parametrize("newer", ["85", "80"], ids=["changed", "confirmed"])
+def test_an_older_batch_never_replaces_a_grade_that_a_newer_one_gave(world: World, newer: str) -> None:
+    world.land(*COLUMN)
+    world.land("v1.colncval", VALUES, "C1|u1|X|80")
+    first, second = claim_both(
+        world, ("older.colncval", VALUES, "C1|u1|X|90"), ("newer.colncval", VALUES, f"C1|u1|X|{newer}", "")
+    )
+    world.intake.process(second)
+    world.intake.process(first)
+    assert world.grades() == {("C1", "X", "u1"): newer}
+    assert world.codes(first) == [(2, "SUPERSEDED")]
+    older = world.batches()[first - 1]
+    assert (older.unchanged, older.superseded, older.balanced) == (1, 1, True)
+
+
+@pytest.mark.parametrize("newer", ["70", "100"], ids=["changed", "confirmed"])
+def test_an_older_batch_never_replaces_a_column_that_a_newer_one_gave(world: World, newer: str) -> None:
+    world.land(*COLUMN)
+    first, second = claim_both(
+        world, ("older.colnc", COLUMN[1], "C1|X|50"), ("newer.colnc", COLUMN[1], f"C1|X|{newer}", "")
+    )
+    world.intake.process(second)
+    world.intake.process(first)
+    assert world.column("X").points == int(newer)
+    assert world.codes(first) == [(2, "SUPERSEDED")]
+    assert world.batches()[first - 1].superseded == 1
+
+
+def test_an_older_batch_never_replaces_a_schema_that_a_newer_one_gave(world: World) -> None:
+    header = "title|symbols"
+    first, second = claim_both(world, ("older.sch", header, "S|A=90:F=0"), ("newer.sch", header, "S|A=80:F=0"))
+    world.intake.process(second)
+    world.intake.process(first)
+    assert world.gradebook()["schemas"] == {"S": ([["A", "80"], ["F", "0"]], {})}
+    assert world.codes(first) == [(2, "SUPERSEDED")]
+
+
+def test_an_older_batch_never_moves_the_external_grade_back(world: World) -> None:
+    world.land("x.colnc", "courseId|name", "C1|X", "C1|Y")
+    header = "courseId|name"
+    first, second = claim_both(world, ("older.colext", header, "C1|X"), ("newer.colext", header, "C1|Y"))
+    world.intake.process(second)
+    world.intake.process(first)
+    assert (world.column("X").external, world.column("Y").external) == (False, True)
+    assert world.codes(first) == [(2, "SUPERSEDED")]
+
+
+def test_a_newer_row_that_names_fewer_fields_leaves_the_others_to_the_older_one(world: World) -> None:
+    first, second = claim_both(
+        world,
+        ("older.colnc", "courseId|name|points|description", "C1|X|50|older"),
+        ("newer.colnc", "courseId|name|points", "C1|X|70"),
+    )
+    world.intake.process(second)
+    world.intake.process(first)
+    column = world.column("X")
+    assert (column.points, column.description) == (70, "older")
+    assert world.batches()[first - 1].updated == 1
+
+
+def test_partial_rows_of_one_column_end_the_same_whenever_the_schema_lands(folder: Path) -> None:
+    files = {
+        "schema": ("s.sch", "title|symbols", "S|A=90:F=0"),
+        "text": ("a.colnc", "courseId|name|description|gradeSchema", "C1|X|hello|S"),
+        "points": ("b.colnc", "courseId|name|points", "C1|X|10"),
+    }
+    ends = []
+    for place, order in enumerate((["schema", "text", "points"], ["text", "points", "schema"])):
+        world = World(folder / str(place), f"sqlite:///{folder}/{place}.db")
+        for name in order:
+            world.land(*files[name])
+        ends.append(world.gradebook())
+    assert ends[0] == ends[1]
+    assert ends[0]["columns"][0]["description"] == "hello"
+
+
+def test_a_waiting_row_does_not_replace_what_a_newer_file_gave_meanwhile(world: World) -> None:
+    world.land(*COLUMN)
+    older = world.land("older.colnc", "courseId|name|points|gradeSchema", "C1|X|50|S")
+    world.land("newer.colnc", "courseId|name|points", "C1|X|100", "")
+    assert older.parked == 1
+    world.land("s.sch", "title|symbols", "S|A=90:F=0")
+    column = world.column("X")
+    assert column.points == 100
+    assert column.schema_id is not None
