@@ -10,15 +10,18 @@ PY := .venv/bin/python
 LOCKED := .venv/.installed-lock
 PROJECT := .venv/.installed-project
 
-.PHONY: help setup demo run test lint bench lock clean
+.PHONY: help setup demo samples run test lint bench lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  \033[1m%-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  \033[1m%-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(PROJECT) ## Install everything into .venv (only what changed)
 
 demo: setup ## Load the sample files through a real Airflow and print the reports
 	@$(PY) -m gradeway.demo
+
+samples: setup ## Drop the sample files into the inbox of `make run`
+	@$(PY) -m gradeway.demo.samples
 
 run: setup ## Leave Airflow running here until Ctrl-C
 	@$(PY) -m gradeway.orchestration.runtime
@@ -47,8 +50,8 @@ lock: ## Resolve the dependencies again into requirements.lock (needs uv)
 		print("AIRFLOW_FERNET_KEY=" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())' > $@
 	@echo 'Wrote .env; the password of the user admin is in it.'
 
-clean: ## Remove what setup, runs and tests made
-	@rm -rf .venv .gradeway .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## Remove what setup, demo and tests made; your landing zone and store stay
+	@rm -rf .venv .gradeway/demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 $(LOCKED): requirements.lock

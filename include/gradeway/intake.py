@@ -53,6 +53,7 @@ class Intake:
     """
 
     def __init__(self, settings: Settings) -> None:
+        feeds.check(settings)
         self.settings = settings
         self.store = Store(settings.database_url).ready()
         self.zone = Zone(settings.landing)
@@ -112,6 +113,9 @@ class Intake:
         except Exception as error:
             if isinstance(error, DBAPIError) and is_away(error):
                 raise
+            if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+                # a disk or network in trouble says nothing against the file
+                raise BatchFailedError(batch_id, type(error).__name__) from None
             log.error("batch %d failed: %s", batch_id, trail(error))
             self._count_failure(batch_id, type(error).__name__)
         return True
@@ -185,8 +189,7 @@ class Intake:
         with claim.own(place) as owned:
             if not owned and place.exists():
                 return None
-            keep.keep(self.zone, batch.place, target)
-        return target
+            return keep.keep(self.zone, batch.place, target, batch.sha256)
 
     def report_folder(self, batch: Batch) -> Path:
         """Return the folder of a batch's report and reject file."""

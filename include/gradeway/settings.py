@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Self
-from urllib.parse import unquote, urlsplit
+from typing import Annotated, Any, Self
+from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 PREFIX = "GRADEWAY_"
 STORE_CONNECTION = "gradeway_store"
+LIBPQ = ("ssl", "gss", "connect_timeout", "keepalives", "target_session_attrs", "application_name", "options")
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -151,21 +152,46 @@ def url_of_connection(text: str) -> str:
     Raises:
         SettingsError: the text is neither form, or no kind of database we can use.
     """
-    if text.lstrip().startswith("{"):
-        parts = json.loads(text)
-        host, login, password = parts.get("host"), parts.get("login"), parts.get("password")
-        kind, port, name = parts.get("conn_type", ""), parts.get("port"), parts.get("schema") or ""
-    else:
-        uri = urlsplit(text)
-        kind, port, name = uri.scheme, uri.port, unquote(uri.path.lstrip("/"))
-        host, login, password = (unquote(part) if part else None for part in (uri.hostname, uri.username, uri.password))
-    return database_url(kind, host=host, port=port, login=login, password=password, name=name)
+    try:
+        parts = json.loads(text) if text.lstrip().startswith("{") else _uri_parts(text)
+        extra = parts.get("extra") or {}
+        options = json.loads(extra) if isinstance(extra, str) else dict(extra)
+        port = int(parts["port"]) if parts.get("port") else None
+    except (ValueError, TypeError, AttributeError):
+        msg = f"AIRFLOW_CONN_{STORE_CONNECTION.upper()} is wrong: neither a connection's URI nor its JSON"
+        raise SettingsError(msg) from None
+    host, login, password = parts.get("host"), parts.get("login"), parts.get("password")
+    name = parts.get("schema") or ""
+    return database_url(
+        parts.get("conn_type", ""), host=host, port=port, login=login, password=password, name=name, options=options
+    )
+
+
+def _uri_parts(text: str) -> dict[str, Any]:
+    uri = urlsplit(text)
+    host, login, password = (unquote(part) if part else None for part in (uri.hostname, uri.username, uri.password))
+    return {
+        "conn_type": uri.scheme,
+        "host": host,
+        "login": login,
+        "password": password,
+        "port": uri.port,
+        "schema": unquote(uri.path.lstrip("/")),
+        "extra": dict(parse_qsl(uri.query)),
+    }
 
 
 def database_url(
-    kind: str, *, host: str | None, port: int | None, login: str | None, password: str | None, name: str
+    kind: str,
+    *,
+    host: str | None,
+    port: int | None,
+    login: str | None,
+    password: str | None,
+    name: str,
+    options: Mapping[str, Any] | None = None,
 ) -> str:
-    """Make the SQLAlchemy URL for a connection's fields.
+    """Make the SQLAlchemy URL for a connection's fields; of the options, those of libpq count.
 
     Raises:
         SettingsError: the kind is neither PostgreSQL nor SQLite.
@@ -173,7 +199,8 @@ def database_url(
     from sqlalchemy import URL
 
     if kind in {"postgres", "postgresql"}:
-        url = URL.create("postgresql+psycopg", login, password, host, port, name)
+        query = {key: str(value) for key, value in (options or {}).items() if key.startswith(LIBPQ)}
+        url = URL.create("postgresql+psycopg", login, password, host, port, name, query)
         return url.render_as_string(hide_password=False)
     if kind == "sqlite":
         return f"sqlite:///{host or '/' + name}"

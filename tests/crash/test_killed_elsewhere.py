@@ -117,6 +117,7 @@ def test_a_kill_while_rows_expire_gives_them_back_once(
     later(31, monkeypatch)
     assert kill_at(step, world.intake, lambda intake: intake.tidy())
     world.intake.tidy()
+    world.sweep()  # writes what the killed process left due
     assert world.codes(batch.id) == [(3, "SYMBOL_UNKNOWN"), (4, "COLUMN_NEVER_CAME")]
     report = world.report(batch)
     assert (report["rows"]["rejected"], report["rows"]["parked"], report["balanced"]) == (2, 0, True)

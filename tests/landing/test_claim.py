@@ -186,9 +186,9 @@ def test_the_same_name_with_other_bytes_is_another_batch(site: Site) -> None:
     assert site.kept(first) != site.kept(second)
 
 
-def test_the_same_refused_bytes_are_told_as_such(site: Site) -> None:
+def test_refused_bytes_that_come_again_are_judged_again(site: Site) -> None:
     first, second = site.send("a.sch", b"nonsense\n"), site.send("b.sch", b"nonsense\n")
-    assert (first.state, second.state, second.duplicate_of) == ("refused", "duplicate", first.id)
+    assert (first.state, second.state, second.duplicate_of) == ("refused", "refused", None)
 
 
 def test_the_same_bytes_with_another_line_end_are_other_bytes(site: Site) -> None:

@@ -16,6 +16,7 @@ from gradeway.landing.zone import NAME_LIMIT, SHOWN_LIMIT, Zone, label, shown
 from gradeway.settings import Settings
 
 DAY = date(2024, 2, 29)
+SHA = "0123456789abcdef" * 4
 
 
 def test_each_kind_of_file_has_its_place(tmp_path: Path) -> None:
@@ -99,7 +100,7 @@ def test_kept_bytes_are_moved_once(tmp_path: Path) -> None:
     target = zone.kept(1, "sent.sch", DAY, refused=False)
     place = _claimed(zone)
     for _ in range(2):
-        keep.keep(zone, place, target)
+        keep.keep(zone, place, target, SHA)
     assert target.read_bytes() == b"bytes"
     assert list(zone.claimed.iterdir()) == []
 
@@ -110,9 +111,20 @@ def test_a_move_that_was_interrupted_after_the_rename_is_ended(tmp_path: Path) -
     place = _claimed(zone)
     target.parent.mkdir(parents=True)
     (zone.root / place / "sent.sch").rename(target)
-    keep.keep(zone, place, target)
+    keep.keep(zone, place, target, SHA)
     assert target.read_bytes() == b"bytes"
     assert list(zone.claimed.iterdir()) == []
+
+
+def test_bytes_of_another_store_are_never_replaced(tmp_path: Path) -> None:
+    zone = Zone(tmp_path)
+    target = zone.kept(1, "sent.sch", DAY, refused=False)
+    target.parent.mkdir(parents=True)
+    target.write_bytes(b"theirs")
+    place = _claimed(zone, b"ours")
+    kept = [keep.keep(zone, place, target, SHA) for _ in range(2)]
+    assert kept[0] == kept[1] != target
+    assert (target.read_bytes(), kept[0].read_bytes()) == (b"theirs", b"ours")
 
 
 def test_each_kind_is_deleted_when_its_own_time_is_over(tmp_path: Path) -> None:

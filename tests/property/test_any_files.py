@@ -27,7 +27,7 @@ COLUMNS = {"colnc": ("Free", "Marked"), "asg": ("Task",), "col": ("Total",)}
 NAMES = ("Free", "Marked", "Task", "Total", "Never")
 SCHEMAS = {"Marked": ("S", "T")}
 SETTINGS = settings(
-    max_examples=30,
+    max_examples=20,
     deadline=None,
     derandomize=True,  # the same files in every run: a chance find would stop somebody else's work
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -171,7 +171,7 @@ def by_hand(world: World, files: Sequence[File], cuts: Sequence[bool]) -> None:
     land(world, files, cuts)
 
 
-@settings(SETTINGS, max_examples=8)
+@settings(SETTINGS, max_examples=5)
 @given(files=FILES, cuts=CUTS)
 def test_both_databases_tell_the_same_story(
     sqlite_template: Path, postgres_store: str, folder: Path, files: list[File], cuts: list[bool]

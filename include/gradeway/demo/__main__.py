@@ -6,6 +6,7 @@ the same. Nothing of it touches another installation.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -109,12 +110,27 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
+def _is_used(home: Path) -> bool:
+    """Return whether an Airflow holds the lock of its home."""
+    try:
+        with (home / "lock").open("rb+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 def main() -> int:
     """Run the demo; return the exit code."""
     home = settings.load().home / "demo"
     for name in [name for name in os.environ if name.startswith(settings.PREFIX)]:
         del os.environ[name]  # the demo is the same everywhere
     config = settings.load({"GRADEWAY_HOME": str(home)})
+    if _is_used(home / "airflow"):
+        click.echo(f"An Airflow runs on {home}; stop it first.", err=True)
+        return 1
     shutil.rmtree(home, ignore_errors=True)
     _say("Starting Airflow (first start: about 20 seconds)")
     try:

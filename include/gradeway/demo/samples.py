@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import click
+
+from gradeway import settings
+
 SAMPLES = {
     "term2023_01.sch": """\
 title|symbols|optionalData
@@ -41,9 +45,21 @@ def drop(inbox: Path) -> list[Path]:
     return [write(inbox / name, [text]) for name, text in SAMPLES.items()]
 
 
+def main() -> None:
+    """Put the sample files into the inbox of this installation."""
+    inbox = settings.load().landing / "inbox" / "grades"
+    inbox.mkdir(parents=True, exist_ok=True)
+    for path in drop(inbox):
+        click.echo(path)
+
+
 def write(path: Path, chunks: Iterable[str]) -> Path:
     """Write a text file that appears whole or not at all, as a good sender does; return its path."""
     draft = path.with_name(f".{path.name}.part")
     with draft.open("w", encoding="utf-8", newline="\n") as out:
         out.writelines(chunks)
     return draft.replace(path)
+
+
+if __name__ == "__main__":
+    main()

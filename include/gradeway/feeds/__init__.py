@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from gradeway.errors import SettingsError
 from gradeway.feeds import asg, col, colext, colnc, colncval, sch
 from gradeway.feeds.spec import FeedSpec
+from gradeway.settings import Settings
 
 FEEDS: dict[str, FeedSpec] = {
     spec.name: spec for spec in (sch.SPEC, asg.SPEC, col.SPEC, colnc.SPEC, colext.SPEC, colncval.SPEC)
 }
 STAGES: tuple[int, ...] = tuple(sorted({spec.stage for spec in FEEDS.values()}))
 INBOXES: tuple[str, ...] = tuple(sorted({spec.inbox for spec in FEEDS.values()}))
+
+
+def check(settings: Settings) -> None:
+    """Make sure that the settings name feeds that exist.
+
+    Raises:
+        SettingsError: they do not.
+    """
+    if unknown := sorted(settings.whole_file_feeds - FEEDS.keys()):
+        msg = f"GRADEWAY_WHOLE_FILE_FEEDS is wrong: there is no feed {unknown[0]}; feeds are {', '.join(FEEDS)}"
+        raise SettingsError(msg)
 
 
 def of_file(name: str, inbox: str = "grades") -> FeedSpec | None:

@@ -12,9 +12,15 @@ from gradeway.feeds.spec import FeedSpec, column, pairs, text
 from gradeway.reasons import Reason
 from gradeway.settings import Settings
 
+SIZE = 2000
+
 
 def _unbound(cell: str) -> Reason | None:
-    return None if "=" in cell else Reason.SYMBOLS_UNBOUND
+    try:
+        first, *_ = cells.parse_symbols(cell, size=SIZE)
+    except cells.CellError:
+        return None
+    return Reason.SYMBOLS_UNBOUND if first.lower is None else None
 
 
 def contract(_settings: Settings) -> DataFrameSchema:
@@ -22,7 +28,7 @@ def contract(_settings: Settings) -> DataFrameSchema:
     return DataFrameSchema(
         {
             "title": text(333, required=True),
-            "symbols": column(lambda cell: cells.parse_symbols(cell, size=2000), required=True, warn=_unbound),
+            "symbols": column(lambda cell: cells.parse_symbols(cell, size=SIZE), required=True, warn=_unbound),
             "optionalData": pairs(),
         }
     )

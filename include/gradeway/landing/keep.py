@@ -15,18 +15,27 @@ from gradeway.settings import Settings
 log = logging.getLogger(__name__)
 
 
-def keep(zone: Zone, place: str, target: Path) -> None:
-    """Move a claimed file to where it is kept; does nothing the second time."""
+def keep(zone: Zone, place: str, target: Path, sha256: str) -> Path:
+    """Move a claimed file to where it is kept and return that place; does nothing the second time.
+
+    A file that is there already, of another store that used this landing zone, is never replaced.
+    """
     folder = zone.root / place
     target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f"{sha256[:12]}-{target.name}")
+    if os.path.lexists(beside):
+        target = beside
     try:
-        content(folder).rename(target)
+        path = content(folder)
+        target = beside if os.path.lexists(target) else target
+        path.rename(target)
     except FileNotFoundError:
         if not os.path.lexists(target):
             log.error("the bytes of %s are gone: somebody removed them from %s", target.name, place)
     sync(target.parent)
     if folder.exists():
         folder.rmdir()
+    return target
 
 
 def purge(zone: Zone, settings: Settings, today: date) -> dict[str, int]:

@@ -1,7 +1,8 @@
 """One batch from its landed bytes to the store, and the rows that waited for it.
 
-Nothing is written before the last transaction, which holds the rows, their history, the findings
-and the batch's new state: a batch is loaded wholly or not at all, however its worker ends.
+Everything but the bare identifiers of new learners is written in one last transaction, which holds
+the rows, their history, the findings and the batch's new state: a batch is loaded wholly or not at
+all, however its worker ends.
 """
 
 from __future__ import annotations

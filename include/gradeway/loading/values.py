@@ -175,12 +175,14 @@ class ValueLoader:
         return np.array(texts, dtype=np.bytes_)[inverse], (inverse, reasons)
 
     def _note(self, lines: pd.Index[Any], codes: Codes, rules: list[Rules], reasons: list[Reason | None]) -> None:
-        for code, reason in enumerate(reasons):
-            if reason:
+        found = np.flatnonzero(np.array([reason is not None for reason in reasons])[codes])
+        if not len(found):
+            return
+        texts = [rule.expected(reason) if reason else "" for rule, reason in zip(rules, reasons, strict=True)]
+        for line, code in zip(lines[found].tolist(), codes[found].tolist(), strict=True):
+            if reason := reasons[code]:
                 column = "name" if rules[code].refusal else "value"
-                detail = rules[code].expected(reason)
-                found = lines[np.flatnonzero(codes == code)]
-                self._findings += [Finding(reason, int(line), column, detail) for line in found]
+                self._findings.append(Finding(reason, line, column, texts[code]))
 
     def _learner_ids(self, users: pd.Series[Any]) -> npt.NDArray[np.int32]:
         codes, names = _codes(users)

@@ -39,5 +39,6 @@ def task_settings() -> Settings:
             login=store.login,
             password=store.password,
             name=store.schema or "",
+            options=store.extra_dejson,
         )
     return load(environment)

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
-from gradeway.errors import FileDefectError, SettingsError, StoreNotReadyError, UnknownBatchError
+from gradeway.errors import BatchFailedError, FileDefectError, SettingsError, StoreNotReadyError, UnknownBatchError
 from gradeway.orchestration.alerts import run_failed, task_failed
 
 # Another try cannot help these; whatever else happens may be over in a minute.
@@ -21,7 +21,11 @@ _DEFAULTS: dict[str, Any] = {
     "retry_exponential_backoff": 2.0,
     "max_retry_delay": timedelta(minutes=5),
     "retry_policy": ExceptionRetryPolicy(
-        [RetryRule(list(HOPELESS), RetryAction.FAIL, reason="another try cannot help")]
+        [
+            RetryRule(list(HOPELESS), RetryAction.FAIL, reason="another try cannot help"),
+            # counted, and refused after some: the tries must not all fall into one bad minute
+            RetryRule([BatchFailedError], RetryAction.FAIL, reason="the next sweep tries the batch again"),
+        ]
     ),
     "execution_timeout": timedelta(minutes=30),
     "on_failure_callback": [task_failed],

@@ -1,6 +1,6 @@
 """The connection to the store: one engine, its transactions, its lock and its version.
 
-Both databases are used the same way. ``Store.commit_lock`` serialises the short transactions
+Both databases are used the same way. ``Store.exclusive`` serialises the short transactions
 that change grades, columns and schemas; reading files, checking and staging go on in parallel.
 """
 

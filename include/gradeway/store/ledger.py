@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import delete, exists, func, or_, select, update
+from sqlalchemy import Select, delete, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -58,10 +58,9 @@ def enter(store: Store, batch: Batch, findings: Sequence[Finding] = ()) -> int:
         return _insert(store, values | {"state": BatchState.DUPLICATE, "report_due": True, "duplicate_of": first}, ())
 
 
-def _same_bytes(batch: Batch):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    return select(func.min(Batch.id)).where(
-        Batch.feed == batch.feed, Batch.sha256 == batch.sha256, Batch.state != BatchState.DUPLICATE
-    )
+def _same_bytes(batch: Batch) -> Select[tuple[int]]:
+    known = Batch.state.not_in([BatchState.DUPLICATE, BatchState.REFUSED])
+    return select(func.min(Batch.id)).where(Batch.feed == batch.feed, Batch.sha256 == batch.sha256, known)
 
 
 def _insert(store: Store, values: dict[str, object], findings: Sequence[Finding]) -> int:

@@ -109,14 +109,14 @@ class Batch(Base):
 
     __tablename__ = "batch"
     __table_args__ = (
-        # the same bytes of a feed are taken once; a replay is the one sanctioned second time
+        # the same bytes of a feed are taken once; what was refused may come again, and a replay is sanctioned
         Index(
             "uq_batch_bytes",
             "feed",
             "sha256",
             unique=True,
-            postgresql_where=text("state <> 'duplicate' AND replay_of IS NULL"),
-            sqlite_where=text("state <> 'duplicate' AND replay_of IS NULL"),
+            postgresql_where=text("state NOT IN ('duplicate', 'refused') AND replay_of IS NULL"),
+            sqlite_where=text("state NOT IN ('duplicate', 'refused') AND replay_of IS NULL"),
         ),
         Index("ix_batch_state", "state"),
         {"sqlite_autoincrement": True},

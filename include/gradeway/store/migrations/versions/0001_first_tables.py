@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
-ORIGINAL = sa.text("state <> 'duplicate' AND replay_of IS NULL")
+ORIGINAL = sa.text("state NOT IN ('duplicate', 'refused') AND replay_of IS NULL")
 JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
 branch_labels = None
