@@ -105,7 +105,12 @@ class Reason(Enum):
         "the line holds a NUL or another control character",
         "remove the character",
     )
-    ROW_TOO_LONG = ("ROW_TOO_LONG", Level.ROW, "the line is longer than 1 MiB", "shorten the line")
+    ROW_TOO_LONG = (
+        "ROW_TOO_LONG",
+        Level.ROW,
+        "the line is longer than 1 MiB",
+        "shorten the line; the reject file may hold only its start, the archived file has it whole",
+    )
     ROW_SHORT = (
         "ROW_SHORT",
         Level.ROW,

@@ -142,7 +142,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = f"{PREFIX}{str((first['loc'] or ('archive_days',))[0]).upper()}"
-        msg = f"{name} is wrong: {first['msg']}"
+        msg = f"{name} is wrong: {first['msg'].removeprefix('Value error, ')}"
         raise SettingsError(msg) from None
 
 

@@ -70,8 +70,8 @@ def half(source: Path, target: Path) -> None:
     die()
 
 
-def in_a_process(work: Callable[[], object]) -> int:
-    """Run some work in a forked process and return the signal that ended it, or 0."""
+def fork(work: Callable[[], object]) -> int:
+    """Begin some work in a forked process and return its number."""
     child = os.fork()
     if not child:
         code = 1
@@ -82,9 +82,30 @@ def in_a_process(work: Callable[[], object]) -> int:
             traceback.print_exc(file=sys.__stderr__)
         finally:
             os._exit(code)
-    status = os.waitpid(child, 0)[1]
+    return child
+
+
+def in_a_process(work: Callable[[], object]) -> int:
+    """Do some work in a forked process and return the signal that ended it, or 0."""
+    status = os.waitpid(fork(work), 0)[1]
     assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the forked process failed"
     return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+
+
+def at_once(workers: int, work: Callable[[], object]) -> None:
+    """Do the same work in several processes that begin together, and wait for them."""
+    gate, opener = os.pipe()
+
+    def wait_and_work() -> None:
+        os.close(opener)
+        os.read(gate, 1)  # returns when the last opener is closed
+        work()
+
+    children = [fork(wait_and_work) for _ in range(workers)]
+    os.close(opener)
+    ends = [os.waitpid(child, 0)[1] for child in children]
+    os.close(gate)
+    assert ends == [0] * workers
 
 
 def kill_at(step: Step, intake: Intake, work: Callable[[Intake], object]) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 from alembic import command
@@ -14,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
-from crash.kill import in_a_process
+from crash.kill import at_once
 from gradeway.errors import StoreNotReadyError
 from gradeway.store.engine import MIGRATIONS, VERSION_TABLE, Store
 from gradeway.store.models import Base
@@ -87,26 +85,11 @@ def test_tables_of_another_version_are_refused_and_left_alone(store_url: str, ve
     store.engine.dispose()
 
 
-def test_processes_that_find_an_empty_database_at_once_set_it_up_once(store_url: str, tmp_path: Path) -> None:
-    start = tmp_path / "start"
-    os.mkfifo(start)
-
+def test_processes_that_find_an_empty_database_at_once_set_it_up_once(store_url: str) -> None:
     def set_up() -> None:
-        with start.open():  # all wait here until somebody opens the other end
-            store = Store(store_url).ready()
-        assert tables(store) == TABLES
+        assert tables(Store(store_url).ready()) == TABLES
 
-    def race() -> None:
-        children = []
-        for _ in range(4):
-            child = os.fork()
-            if not child:
-                os._exit(in_a_process(set_up))
-            children.append(child)
-        with start.open("w"):
-            assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
-
-    assert in_a_process(race) == 0
+    at_once(4, set_up)
     store = Store(store_url)
     assert differences(store) == []
     assert store.version()[0] == store.version()[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -137,6 +138,20 @@ def test_an_exclusive_transaction_keeps_others_out_and_leaves_readers_alone(empt
         assert reader.scalar(text("SELECT count(*) FROM learner")) == 2
     first.engine.dispose()
     second.engine.dispose()
+
+
+@pytest.mark.xfail(strict=True, reason="SQLite's switch to WAL does not wait when another process writes already")
+def test_a_new_sqlite_store_that_another_process_writes_to_is_waited_for(folder: Path) -> None:
+    path = folder / "new.db"
+    other = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.3, other.rollback)
+    release.start()
+    try:
+        Store(f"sqlite:///{path}").ready().engine.dispose()
+    finally:
+        release.join()
+        other.close()
 
 
 def test_what_fails_is_rolled_back(empty_store: str) -> None:
