@@ -96,5 +96,5 @@ class BatchFailedError(GradewayError):
     transient = True
 
     def __init__(self, batch_id: int, what: str) -> None:
-        super().__init__(f"batch {batch_id} failed with {what}; it stays claimed and is tried again")
+        super().__init__(f"batch {batch_id} failed with {what}; nothing of it is lost, and it is tried again")
         self.batch_id = batch_id

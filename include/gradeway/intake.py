@@ -10,6 +10,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,14 @@ from sqlalchemy.exc import DBAPIError
 from gradeway import clock, feeds
 from gradeway.checks.rejects import write_rejects
 from gradeway.checks.report import report, write_report
-from gradeway.errors import BatchFailedError, FileDefectError, LandingError, LostClaimError, ReportsDueError
+from gradeway.errors import (
+    BatchFailedError,
+    FileDefectError,
+    GradewayError,
+    LandingError,
+    LostClaimError,
+    ReportsDueError,
+)
 from gradeway.landing import claim, keep
 from gradeway.landing.zone import Zone
 from gradeway.loading import batch as loading
@@ -41,7 +49,7 @@ class Sweep:
 
     batches: list[int] = field(default_factory=list)
     released: int = 0
-    failed: list[str] = field(default_factory=list)
+    failed: list[GradewayError] = field(default_factory=list)
 
 
 class Intake:
@@ -65,20 +73,20 @@ class Intake:
         progress("looking at the inbox")
         self.claim()
         for stage in feeds.STAGES:
-            done.released += self.release(stage)
+            self.release(stage, done)
             for batch_id in self.waiting(stage):
                 progress(f"loading batch {batch_id}")
                 try:
                     self.process(batch_id)
                 except BatchFailedError as error:
-                    done.failed.append(str(error))
-            done.released += self.release(stage)
+                    done.failed.append(error)
+            self.release(stage, done)
         progress("writing reports")
         try:
             done.batches = self.finish()
         except ReportsDueError as error:
             done.batches = error.done
-            done.failed.append(str(error))
+            done.failed.append(error)
         return done
 
     def claim(self) -> list[int]:
@@ -100,38 +108,59 @@ class Intake:
             batch = ledger.get(session, batch_id)
             folder, is_open = self.zone.root / batch.place, batch.state == BatchState.CLAIMED
         if is_open and not folder.exists():
-            self._count_failure(batch_id, "FileNotFoundError")  # somebody removed what was claimed
-            return True
+            return self._load(batch_id, folder)  # somebody removed what was claimed: the failure is counted
         with claim.own(folder) as owned:
             return is_open and owned and self._load(batch_id, folder)
 
     def _load(self, batch_id: int, folder: Path) -> bool:
-        try:
+        def load() -> int:
             loading.load(self.store, self.settings, batch_id, claim.content(folder))
+            return 1
+
+        def refuse(what: str) -> None:
+            ledger.refuse(self.store, batch_id, Finding(Reason.PROCESSING_FAILED, None, "", what))
+
+        return bool(self._attempt(batch_id, load, refuse))
+
+    def _attempt(self, batch_id: int, work: Callable[[], int], give_up: Callable[[str], None]) -> int:
+        """Do some work on a batch and count its failures; after the last that is allowed, give up.
+
+        Returns what the work returned, or 0 if another worker did it.
+
+        Raises:
+            BatchFailedError: it failed and may be tried again.
+        """
+        try:
+            return work()
         except LostClaimError:
-            return False
+            return 0
         except Exception as error:
             if isinstance(error, DBAPIError) and is_away(error):
                 raise
-            if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-                # a disk or network in trouble says nothing against the file
-                raise BatchFailedError(batch_id, type(error).__name__) from None
+            what = type(error).__name__
             log.error("batch %d failed: %s", batch_id, trail(error))
-            self._count_failure(batch_id, type(error).__name__)
-        return True
+            # a disk or network in trouble says nothing against the file
+            trouble = isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
+            if trouble or ledger.note_failure(self.store, batch_id, what) < self.settings.attempts:
+                raise BatchFailedError(batch_id, what) from None
+            give_up(what)
+            return 1
 
-    def _count_failure(self, batch_id: int, what: str) -> None:
-        if ledger.note_failure(self.store, batch_id, what) < self.settings.attempts:
-            raise BatchFailedError(batch_id, what) from None
-        ledger.refuse(self.store, batch_id, Finding(Reason.PROCESSING_FAILED, None, "", what))
+    def release(self, stage: int, done: Sweep) -> None:
+        """Load the waiting rows of a stage whose parents are there now.
 
-    def release(self, stage: int) -> int:
-        """Load the waiting rows of a stage whose parents are there now; return how many."""
-        specs = [spec for spec in feeds.FEEDS.values() if spec.stage == stage]
-        try:
-            return sum(loading.release(self.store, self.settings, spec) for spec in specs)
-        except LostClaimError:
-            return 0  # another worker releases them
+        A batch whose rows cannot be loaded keeps no other from loading; after as many failures as
+        the settings allow its rows are rejected.
+        """
+        for batch_id in loading.releasable(self.store, stage):
+            try:
+                done.released += self._attempt(
+                    batch_id,
+                    partial(loading.release, self.store, self.settings, batch_id),
+                    partial(loading.give_up, self.store, batch_id),
+                )
+            except BatchFailedError as error:
+                done.failed.append(error)
 
     def finish(self) -> list[int]:
         """Keep the bytes and write the outputs of every batch that is due; return their numbers.
@@ -146,8 +175,11 @@ class Intake:
         for batch_id in batches:
             try:
                 done += [batch_id] if self._finish(batch_id) else []
-            except OSError as error:
-                troubles.append(f"batch {batch_id}: {error.strerror}")
+            except Exception as error:
+                if isinstance(error, DBAPIError) and is_away(error):
+                    raise
+                log.error("the outputs of batch %d failed: %s", batch_id, trail(error))
+                troubles.append(f"batch {batch_id}: {getattr(error, 'strerror', None) or type(error).__name__}")
         if troubles:
             raise ReportsDueError(done, troubles)
         return done
@@ -155,15 +187,17 @@ class Intake:
     def _finish(self, batch_id: int) -> bool:
         with self.store.session() as session:
             batch = ledger.get(session, batch_id)
-            content, counts, findings = (
-                report(session, batch),
-                ledger.outcome(batch),
-                ledger.findings_of(session, batch_id),
-            )
             session.expunge_all()
         kept = self._keep(batch)
         if kept is None:
             return False
+        if batch.loaded_at and kept.is_file() and kept.stat().st_size > batch.size:
+            ledger.note_growth(self.store, batch_id)
+        with self.store.session() as session:
+            batch = ledger.get(session, batch_id)
+            content, counts = report(session, batch), ledger.outcome(batch)
+            findings = ledger.findings_of(session, batch_id)
+            session.expunge_all()
         folder = self.report_folder(batch)
         write_report(folder, content, self.settings)
         if content["reject_file"] and kept.is_file():

@@ -133,6 +133,12 @@ class Reason(Enum):
     # a cell that breaks the contract
     REQUIRED = ("REQUIRED", Level.ROW, "a required cell is blank", "fill the cell")
     TEXT_TOO_LONG = ("TEXT_TOO_LONG", Level.ROW, "the text is longer than allowed", "shorten the text")
+    TEXT_SEPARATOR = (
+        "TEXT_SEPARATOR",
+        Level.ROW,
+        "the text holds a | and the format has no way to write one",
+        "use another character",
+    )
     BOOLEAN_INVALID = ("BOOLEAN_INVALID", Level.ROW, "not a yes or no", "write Y or N (true and false are read too)")
     INTEGER_INVALID = ("INTEGER_INVALID", Level.ROW, "not a whole number", "write a whole number")
     ATTEMPTS_INVALID = (
@@ -229,6 +235,12 @@ class Reason(Enum):
         "the row waited for its column until its time was over",
         "send the column (.colnc, .col or .asg) and drop this row again",
     )
+    RELEASE_FAILED = (
+        "RELEASE_FAILED",
+        Level.ROW,
+        "what the row waited for came, but Gradeway failed on loading the row again and again",
+        "tell the administrator; after a repair drop this row again",
+    )
     FILE_REJECTED = (
         "FILE_REJECTED",
         Level.ROW,
@@ -279,6 +291,18 @@ class Reason(Enum):
         "the same row stands in the file more than once",
         "send each row once",
     )
+    SYMBOL_IN_USE = (
+        "SYMBOL_IN_USE",
+        Level.WARNING,
+        "the schema no longer has a symbol that grades in the store use",
+        "give the symbol back to the schema, or send those grades again",
+    )
+    FILE_GREW = (
+        "FILE_GREW",
+        Level.WARNING,
+        "bytes were added to the file after it was read; they were not loaded",
+        "write under a temporary name (.part) and rename when complete; send the whole file again",
+    )
     SUPERSEDED = (
         "SUPERSEDED",
         Level.WARNING,
@@ -304,3 +328,14 @@ class Finding:
     def remedy(self) -> str:
         """Say what to do, with what was expected at this place."""
         return f"{self.detail}: {self.reason.remedy}" if self.detail else self.reason.remedy
+
+    def told(self) -> dict[str, int | str | None]:
+        """Return it as plain data, with what it means and what to do."""
+        return {
+            "line": self.line,
+            "column": self.column,
+            "code": self.reason.value,
+            "level": self.reason.level.value,
+            "meaning": self.reason.meaning,
+            "remedy": self.remedy,
+        }

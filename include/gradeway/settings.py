@@ -142,7 +142,10 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = f"{PREFIX}{str((first['loc'] or ('archive_days',))[0]).upper()}"
-        msg = f"{name} is wrong: {first['msg'].removeprefix('Value error, ')}"
+        expected = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "string_pattern_mismatch":
+            expected = f"it is the {Settings.model_fields[str(first['loc'][0])].description}"
+        msg = f"{name} is wrong: {expected}"
         raise SettingsError(msg) from None
 
 

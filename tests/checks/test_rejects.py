@@ -278,9 +278,9 @@ def test_an_apostrophe_of_the_clerk_stays(site: Site) -> None:
 
 
 def test_a_guarded_cell_after_a_quoted_separator_is_itself_again(site: Site) -> None:
-    batch = site.send("quoted.colnc", text(COLUMNS, 'C1|"one|two"|=1+1||x||'))
-    site.send("healed.colnc", correct(site.reject_file(batch), ("|x|", "|1|")))
-    assert site.rows("SELECT name, description FROM grade_column") == [("one|two", "=1+1")]
+    batch = site.send("quoted.colnc", text(COLUMNS, 'C1|"one|two"|=1+1||100||'))
+    site.send("healed.colnc", correct(site.reject_file(batch), ("one|two", "one two")))
+    assert site.rows("SELECT name, description FROM grade_column") == [("one two", "=1+1")]
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t", "|"])

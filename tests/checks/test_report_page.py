@@ -47,7 +47,12 @@ def test_every_state_has_its_words() -> None:
         ("duplicate", Tone.CALM, "The same file was here before as batch 2, so nothing was changed."),
         ("rejects", Tone.ATTENTION, "1 of 4 rows loaded, 2 need your attention, 1 waits for a grade column."),
         ("parked", Tone.CALM, "The one row was not loaded; it waits for a grade column."),
-        ("whole", Tone.BAD, "None of the 2 rows was loaded, 1 needs your attention."),
+        (
+            "whole",
+            Tone.BAD,
+            "Nothing of the file was loaded: 1 of its 2 rows needs your attention, and files of this kind are taken "
+            "whole or not at all.",
+        ),
         ("refused", Tone.BAD, "The file was refused as a whole: a column is not part of this feed."),
         ("unknown", Tone.BAD, "The file was refused as a whole: no feed takes files with this ending."),
         ("empty", Tone.CALM, "The file has a header and no rows, so nothing was changed."),

@@ -25,7 +25,16 @@ NOWHERE = "postgresql://clerk:hunter2@127.0.0.1:1/gradeway?password=hunter3&sslm
 
 
 @pytest.mark.parametrize(
-    "words", [("nonsense",), ("show",), ("show", "x"), ("show", "0"), ("batches", "--limit", "0"), ("check",)]
+    "words",
+    [
+        ("nonsense",),
+        ("show",),
+        ("show", "x"),
+        ("show", "0"),
+        ("batches", "--limit", "0"),
+        ("batches", "--feed", "x"),
+        ("check",),
+    ],
 )
 def test_wrong_use_is_2_with_the_usage(words: tuple[str, ...], run: Run) -> None:
     result = run(*words)
@@ -50,6 +59,42 @@ def test_a_store_that_cannot_be_reached_is_2_without_its_password(
     result = run(*command)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == "gradeway: the store cannot be reached (OperationalError); check GRADEWAY_DATABASE_URL\n"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("DELIMITER", "x", "| ; , ~"),
+        ("FALLBACK_ENCODING", "latin1", "cp1252"),
+        ("WHOLE_FILE_FEEDS", "xls", "feeds are"),
+    ],
+)
+@pytest.mark.parametrize("command", ["sweep", "status", "settings"])
+def test_a_wrong_setting_says_what_it_takes(
+    command: str, variable: str, value: str, expected: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"GRADEWAY_{variable}", value)
+    result = run(command)
+    assert result.exit_code == 2
+    assert f"GRADEWAY_{variable} is wrong: " in result.stderr
+    assert expected in result.stderr
+    assert "pattern" not in result.stderr
+
+
+def test_a_file_where_the_home_or_the_store_should_be_is_2(
+    run: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.write_text("in the way")
+    assert run("sweep").exit_code == run("status").exit_code == 2
+    monkeypatch.setenv("GRADEWAY_HOME", str(tmp_path / "other"))
+    monkeypatch.setenv("GRADEWAY_DATABASE_URL", f"sqlite:///{home}")
+    assert run("sweep").exit_code == run("status").exit_code == 2
+
+
+@pytest.mark.parametrize("words", [("status",), ("batches",), ("grades",), ("show", "1")])
+def test_what_only_reads_makes_no_store(words: tuple[str, ...], run: Run, home: Path) -> None:
+    assert run(*words).exit_code == (1 if words[0] == "show" else 0)
+    assert not home.exists()
 
 
 def test_a_landing_zone_that_cannot_be_used_is_2(run: Run, home: Path) -> None:
@@ -78,7 +123,7 @@ def test_an_unexpected_error_is_3_and_never_quotes_a_row(
 
 
 def test_a_busy_database_is_said_so(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run("status")
+    run("db", "upgrade")
     monkeypatch.setattr("gradeway.store.engine.BUSY_SECONDS", 0)
     inbox = home / "landing/inbox/grades"
     inbox.mkdir(parents=True)

@@ -106,7 +106,7 @@ def test_a_batch_that_fails_is_told_without_its_rows(
     put(inbox, "a.colext", "courseId|name", "C1|Exam")
     result = run("sweep", *(["--verbose"] if verbose else []))
     assert result.exit_code == 1
-    assert "batch 1 failed with RuntimeError; it stays claimed and is tried again" in result.stdout
+    assert "batch 1 failed with RuntimeError; nothing of it is lost, and it is tried again" in result.stdout
     assert "STU000007" not in result.stdout
     assert "STU000007" not in result.stderr
     assert ("claimed batch 1" in result.stderr) is verbose
@@ -118,7 +118,7 @@ def test_json_stays_one_document_when_a_batch_fails(run: Run, inbox: Path, monke
     result = run("sweep", "--format", "json")
     assert result.exit_code == 1
     assert json.loads(result.stdout)["failed"] == [
-        "batch 1 failed with ZeroDivisionError; it stays claimed and is tried again"
+        "batch 1 failed with ZeroDivisionError; nothing of it is lost, and it is tried again"
     ]
 
 
@@ -136,7 +136,7 @@ def test_batches_are_listed_newest_first_and_by_what_is_asked(run: Run, data: Da
     assert len(listed()) == 8
     assert len(listed("--limit", 2)) == 2
     assert listed("--feed", "sch") == {".sch", "_draft.sch"}
-    assert listed("--state", "refused") == {"_spreadsheet.colnc"}
+    assert listed("--state", "refused") == {"_spreadsheet.colnc", "_draft.sch"}
     assert listed() - listed("--rejects") == {".sch", ".colext"}
     assert listed("--rejects", "--feed", "colncval", "--state", "loaded") == {".colncval"}
     assert [line.split()[0] for line in run("batches").stdout.splitlines()[2:]] == list("87654321")

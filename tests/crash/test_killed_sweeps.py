@@ -54,7 +54,7 @@ RELEASE = [
     Step("gradeway.loading.external:ExternalLoader.merge", "after"),
     Step("gradeway.store.ledger:forget_parked", "after", 2),
     Step("gradeway.loading.batch:_release_some", "after"),
-    Step("gradeway.loading.batch:release", "after", 9),
+    Step("gradeway.loading.batch:release", "after", 2),
 ]
 FINISH = [
     *(Step("gradeway.landing.keep:keep", when, call) for call in (1, 4) for when in ("before", "after")),

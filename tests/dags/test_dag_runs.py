@@ -289,7 +289,7 @@ def test_a_dry_run_tells_and_changes_nothing(
     assert ran.states == {"rehearse": "success", "enter": "skipped"}
     assert ran.events == set()
     told = ran.result("rehearse")
-    assert (told["rows_in"], told["unchanged"], told["rejected"]) == (1, 1, 0)
+    assert (told["in"], told["unchanged"], told["rejected"]) == (1, 1, 0)
     assert intake.waiting(4) == []
 
 

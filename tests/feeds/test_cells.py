@@ -113,8 +113,9 @@ def test_a_cell_means(parse: Callable[[str], Any], cell: str, value: object) -> 
         (cells.parse_pairs, LONG_PAIR + "v", Reason.PAIR_TOO_LONG),
         *(
             (symbols, cell, Reason.SYMBOLS_INVALID)
-            for cell in ("=5", "A=5:", ":A=5", "A=x:B=0", "A=1e1:B=0", "A=1=2:B=0", "A=5,5:B=0", "A|B=1:C=0")
+            for cell in ("=5", "A=5:", ":A=5", "A=x:B=0", "A=1e1:B=0", "A=1=2:B=0", "A=5,5:B=0")
         ),
+        *((parse, "a|b", Reason.TEXT_SEPARATOR) for parse in (symbols, folder, partial(cells.parse_value, size=9))),
         (symbols, "A=1:A=0", Reason.SYMBOL_DUPLICATE),
         (symbols, "A: A", Reason.SYMBOL_DUPLICATE),
         *(

@@ -68,3 +68,18 @@ def test_half_a_copy_is_never_taken_for_the_file(world: World) -> None:
     assert [batch.file_name for batch in world.batches()] == ["x.colnc", "v.colncval"]
     assert world.grades() == {("C1", "X", "u1"): "90"}
     assert not half.exists()
+
+
+def test_bytes_added_after_the_claim_are_reported_and_kept(world: World) -> None:
+    path = world.drop(*COLUMN)
+    with path.open("a") as late:
+        world.intake.claim()
+        world.intake.process(1)
+        late.write("C1|Y|100\n")
+        late.flush()
+        world.sweep()
+        late.write("C1|Z|100\n")
+    (batch,) = world.batches()
+    assert (batch.state, batch.created, world.codes(batch.id)) == ("loaded", 1, [(None, "FILE_GREW")])
+    assert world.intake.bytes_of(batch).read_text().endswith("C1|Z|100\n")
+    assert "FILE_GREW" in [finding["code"] for finding in world.report(batch)["findings"]]

@@ -174,3 +174,11 @@ def test_one_long_cell_does_not_multiply_the_memory_of_its_slice(folder: Path) -
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 40e6
+
+
+def test_a_schema_that_drops_a_symbol_in_use_says_so(course: World) -> None:
+    course.land("v.colncval", VALUES, "C1|u1|Symbol|B+", "C1|u2|Symbol|A")
+    batch = course.land("new.sch", "title|symbols", "S|A=90:C=80:F=0")
+    assert (batch.updated, course.codes(batch.id)) == (1, [(2, "SYMBOL_IN_USE")])
+    assert "it is B+" in course.report(batch)["findings"][-1]["remedy"]
+    assert course.codes(course.land("other.sch", "title|symbols", "S|A=85:C=80:F=0").id) == []

@@ -112,3 +112,11 @@ def test_a_name_keeps_the_kind_that_it_was_made_with(world: World, first: str, s
     assert shown(world) == [("X", 10), ("X", 20)]
     assert world.codes(batch.id) == [(2, "COLUMN_KIND")]
     assert (batch.rejected, batch.created) == (1, 1)
+
+
+def test_an_end_before_the_start_that_is_there_already_is_rejected(world: World) -> None:
+    world.land("a.asg", "courseId|name|startDate|endDate", "C1|A|2026-09-01|2026-12-01")
+    batch = world.land("b.asg", "courseId|name|endDate", "C1|A|2026-08-01")
+    assert world.codes(batch.id) == [(2, "DATE_ORDER")]
+    assert str(world.column("A").end_date) == "2026-12-01"
+    assert world.land("c.asg", "courseId|name|endDate", "C1|A|").updated == 1

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from gradeway import clock
-from gradeway.store import ledger
+from gradeway.store import overview
 from loading.world import World
 
 Patch = pytest.MonkeyPatch
@@ -28,7 +28,8 @@ def test_what_waits_is_seen_in_the_batch_the_ledger_and_the_report(world: World)
     batch = world.land(*VALUES)
     assert (batch.rows_in, batch.parked, batch.balanced, batch.state) == (3, 3, True, "loaded")
     with world.intake.store.session() as session:
-        assert ledger.parked_counts(session) == {("column", "C1", "Other"): 1, ("column", "C1", "X"): 2}
+        groups = [(group.parent, group.course, group.name, group.rows) for group in overview.waiting(session)]
+    assert groups == [("column", "C1", "Other", 1), ("column", "C1", "X", 2)]
     report = world.report(batch)
     assert report["rows"]["parked"] == 3
     assert [(row["for"], row["course"], row["name"], row["rows"]) for row in report["waiting"]] == [
@@ -146,3 +147,24 @@ def test_a_waiting_row_outlives_the_retention_of_reports(make_world: Callable[..
     world.land("c.colnc", "courseId|name|gradeSchema", "C1|X|")
     assert world.grades() == {("C1", "X", "u2"): "80"}
     assert world.report(batch)["rows"]["applied"] == 1
+
+
+def test_a_row_that_cannot_be_released_keeps_no_other_back_and_is_given_back(world: World, monkeypatch: Patch) -> None:
+    bad = world.land("bad.colnc", "courseId|name|gradeSchema", "C1|Bad|S")
+    good = world.land("good.colext", "courseId|name", "C2|Y")
+    with monkeypatch.context() as patch:
+        patch.setattr("gradeway.loading.columns.ColumnLoader.apply", None)
+        world.land(*SCHEMA)
+        seen = {batch.id: (batch.failures, batch.last_failure) for batch in world.batches()}
+        assert seen[bad.id] == (2, "TypeError")  # before and after its stage
+        patch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr("gradeway.loading.columns.columns_by_course", None)
+        world.land("y.sch", "title|symbols", "Other|A=90:F=0")
+    assert world.codes(bad.id) == [(2, "RELEASE_FAILED")]
+    (now,) = [batch for batch in world.batches() if batch.id == bad.id]
+    assert (now.rejected, now.parked, now.failures, now.balanced) == (1, 0, 0, True)
+    assert "C1|Bad|S" in (world.intake.report_folder(now) / f"rejects-{bad.id}.colnc").read_text()
+    world.land("y.colnc", "courseId|name", "C2|Y")
+    assert world.column("Y", "C2").external
+    assert [batch.parked for batch in world.batches() if batch.id == good.id] == [0]

@@ -29,6 +29,13 @@ def test_one_bad_row_refuses_the_whole_file(world: World, rows: tuple[str, ...],
     assert world.gradebook()["schemas"] == {}
     assert world.codes(batch.id) == codes
     assert (batch.rows_in, batch.rejected, batch.created, batch.balanced) == (len(rows), len(rows), 0, True)
+    assert (batch.state, batch.place.split("/")[0]) == ("refused", "quarantine")
+
+
+def test_the_same_bytes_are_judged_again_under_other_settings(make_world: Callable[..., World]) -> None:
+    rows = (HEADER, GOOD, "Bad|A=90:F=10")
+    assert make_world().land("s.sch", *rows).state == "refused"
+    assert make_world(whole_file_feeds="colnc").land("s.sch", *rows).created == 1
 
 
 def test_the_corrected_file_is_taken(world: World) -> None:

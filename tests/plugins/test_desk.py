@@ -113,7 +113,7 @@ def test_the_cards_sum_up_the_installation(desk: Desk, lively: Lively) -> None:
     rejected = sum(one.rejected for one in site.batches())
     assert "1 file in the inbox" in said
     assert "3 rows parked" in said
-    assert "3 files refused" in said
+    assert "4 files refused" in said
     assert f"{rejected} rows rejected" in said
     grades = site.rows("SELECT count(*) FROM grade")[0][0]
     assert f"{grades} grades" in said
@@ -138,7 +138,7 @@ def test_the_list_can_be_filtered(desk: Desk, lively: Lively, query: str, wanted
 
 
 def test_a_filter_without_matches_leads_back(desk: Desk) -> None:
-    assert "No batch is like this. Show all" in seen(desk.get("/?state=refused&feed=sch").text)
+    assert "No batch is like this. Show all" in seen(desk.get("/?state=refused&feed=asg").text)
 
 
 def test_paging_shows_each_batch_once_whatever_lands_meanwhile(

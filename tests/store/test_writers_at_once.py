@@ -140,7 +140,6 @@ def test_an_exclusive_transaction_keeps_others_out_and_leaves_readers_alone(empt
     second.engine.dispose()
 
 
-@pytest.mark.xfail(strict=True, reason="SQLite's switch to WAL does not wait when another process writes already")
 def test_a_new_sqlite_store_that_another_process_writes_to_is_waited_for(folder: Path) -> None:
     path = folder / "new.db"
     other = sqlite3.connect(path, check_same_thread=False, isolation_level=None)

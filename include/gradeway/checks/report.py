@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 from gradeway.checks.files import whole
 from gradeway.checks.page import page
 from gradeway.feeds import FEEDS
-from gradeway.reasons import Finding, Level, Reason
+from gradeway.reasons import Level, Reason
 from gradeway.settings import Settings
 from gradeway.store import ledger
+from gradeway.store.ledger import Tally
 from gradeway.store.models import Batch, ParkedRow
 
 SHOWN = 1000
@@ -43,16 +44,17 @@ def report(session: Session, batch: Batch) -> dict[str, Any]:
         "balanced": batch.balanced,
         "reasons": _reasons(batch),
         "waiting": _waiting(session, batch.id),
-        "findings": [_finding(finding) for finding in findings],
+        "findings": [finding.told() for finding in findings],
         "findings_total": sum((batch.reasons or {}).values()),
         "reject_file": f"rejects-{batch.id}.{batch.feed}" if batch.rejected else None,
     }
 
 
-def rows_of(batch: Batch) -> dict[str, int]:
-    """Return a batch's accounting: in = applied + unchanged + rejected + parked."""
+def rows_of(counted: Batch | Tally) -> dict[str, int]:
+    """Return the accounting of rows: in = applied + unchanged + rejected + parked."""
     names = ("created", "updated", "unchanged", "duplicates", "superseded", "rejected", "parked")
-    return {"in": batch.rows_in, "applied": batch.applied} | {name: getattr(batch, name) for name in names}
+    counts = {name: getattr(counted, name) for name in names}
+    return {"in": counted.rows_in, "applied": counted.created + counted.updated} | counts
 
 
 def _reasons(batch: Batch) -> list[dict[str, Any]]:
@@ -68,18 +70,6 @@ def _reasons(batch: Batch) -> list[dict[str, Any]]:
         }
         for reason, count in known
     ]
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    reason = finding.reason
-    return {
-        "line": finding.line,
-        "column": finding.column,
-        "code": reason.value,
-        "level": reason.level.value,
-        "meaning": reason.meaning,
-        "remedy": finding.remedy,
-    }
 
 
 def _waiting(session: Session, batch_id: int) -> list[dict[str, Any]]:

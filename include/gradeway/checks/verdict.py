@@ -122,7 +122,9 @@ def _send_parents(report: Report) -> tuple[str, ...]:
 
 def _refused(report: Report) -> Verdict:
     found = [finding for finding in report["findings"] if finding["level"] == Level.FILE]
-    meaning = "; ".join(finding["meaning"] for finding in found) or "it cannot be used"
+    if not found:
+        return Verdict(Tone.BAD, _held_back(report), _correct(report))
+    meaning = "; ".join(finding["meaning"] for finding in found)
     if any(finding["code"] == Reason.PROCESSING_FAILED.value for finding in found):
         step = f"Tell the administrator about batch {report['batch']} ({report['last_failure'] or 'no error name'}). "
         step += "Do not send the file again: it is kept, and can be loaded from here after a repair."
@@ -130,6 +132,14 @@ def _refused(report: Report) -> Verdict:
     steps = [_sentence(finding["remedy"]) for finding in found]
     steps.append("Drop the corrected file into the inbox. Nothing of this one was loaded or changed.")
     return Verdict(Tone.BAD, f"The file was refused as a whole: {meaning}.", tuple(steps))
+
+
+def _held_back(report: Report) -> str:
+    wrong = report["rows"]["rejected"] - _only_held_back(report)
+    return (
+        f"Nothing of the file was loaded: {wrong:,} of its {rows(report['rows']['in'])} {_verb('need', wrong)} "
+        "your attention, and files of this kind are taken whole or not at all."
+    )
 
 
 def _sentence(text: str) -> str:
@@ -144,6 +154,7 @@ def _duplicate(report: Report) -> Verdict:
         (
             f"Nothing to do. What became of its rows is in the report of batch {first}.",
             "If you meant to send a corrected file: check that your corrections were saved, and drop it again.",
+            f"If it shall win over files that came after it: ask the administrator to replay batch {first}.",
         ),
     )
 

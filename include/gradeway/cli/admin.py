@@ -10,6 +10,7 @@ from alembic.util.exc import CommandError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from gradeway import feeds
 from gradeway.cli import out
 from gradeway.cli.out import Field
 from gradeway.cli.shell import DONE
@@ -39,7 +40,9 @@ def hidden(url: str) -> str:
 
 def list_settings(output: str) -> int:
     """Print every setting; return the exit code."""
-    items = _settings(load(), os.environ)
+    settings = load()
+    feeds.check(settings)
+    items = _settings(settings, os.environ)
     if output == "json":
         out.print_json({"settings": items})
     else:

@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+import click
+
 from gradeway.checks.verdict import verdict
 from gradeway.cli import out
 from gradeway.cli.out import Field
 from gradeway.cli.shell import DONE
+from gradeway.feeds import FEEDS
 from gradeway.landing.zone import Zone
 from gradeway.settings import Settings, load
 from gradeway.store import ledger, overview
@@ -76,7 +79,10 @@ def batch_row(item: dict[str, Any]) -> list[object]:
 def list_batches(limit: int, feed: str | None, state: str | None, output: str, *, rejects: bool) -> int:
     """Print the newest batches; return the exit code."""
     settings = load()
-    with Store(settings.database_url).ready().session() as session:
+    if feed is not None and feed not in FEEDS:
+        msg = f"there is no feed {feed!r}; the feeds are {', '.join(FEEDS)}"
+        raise click.BadParameter(msg, param_hint="--feed")
+    with Store.to_read(settings.database_url).session() as session:
         found = overview.batches(session, limit, feed=feed, state=state, rejects=rejects)
         items = [batch_data(batch, settings) for batch in found]
         landed = [out.when(batch.claimed_at, settings.zone) for batch in found]
@@ -95,7 +101,7 @@ def show_batch(batch_id: int, limit: int, output: str) -> int:
     from gradeway.checks.report import report  # brings pandas, which the list of batches needs not
 
     settings = load()
-    with Store(settings.database_url).ready().session() as session:
+    with Store.to_read(settings.database_url).session() as session:
         batch = ledger.get(session, batch_id)
         content = report(session, batch) | {"paths": paths_of(batch, settings)}
     content["findings"] = content["findings"][: limit or None]

@@ -29,7 +29,7 @@ FINDINGS = (Field("line", number=True), Field("column"), Field("code", whole=Tru
 LONG_FILE = 8 << 20
 
 
-class Verdict(StrEnum):
+class Judgement(StrEnum):
     """What a sweep would do with a file."""
 
     OK = "ok"
@@ -59,15 +59,15 @@ class Result:
         return sum(1 for finding in self.findings if finding.reason.level is Level.WARNING)
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Judgement:
         """What a sweep would do."""
         if self.error:
-            return Verdict.UNREADABLE
+            return Judgement.UNREADABLE
         if self.whole or any(finding.reason.level is Level.FILE for finding in self.findings):
-            return Verdict.REFUSED
+            return Judgement.REFUSED
         if self.rejected:
-            return Verdict.REJECTS
-        return Verdict.WARNINGS if self.findings else Verdict.OK
+            return Judgement.REJECTS
+        return Judgement.WARNINGS if self.findings else Judgement.OK
 
 
 def check_files(files: Sequence[Path], feed: str | None, limit: int, output: str) -> int:
@@ -79,11 +79,11 @@ def check_files(files: Sequence[Path], feed: str | None, limit: int, output: str
     results = _checked(files, feed, settings)
     if output == "json":
         found = [_data(result, limit) for result in results]
-        ok = all(item["verdict"] in {Verdict.OK, Verdict.WARNINGS} for item in found)
+        ok = all(item["verdict"] in {Judgement.OK, Judgement.WARNINGS} for item in found)
         out.print_json({"ok": ok, "files": found})
         return DONE if ok else FOUND
     verdicts = [_print(result, limit) for result in results]
-    return DONE if set(verdicts) <= {Verdict.OK, Verdict.WARNINGS} else FOUND
+    return DONE if set(verdicts) <= {Judgement.OK, Judgement.WARNINGS} else FOUND
 
 
 def _checked(files: Iterable[Path], feed: str | None, settings: Settings) -> Iterator[Result]:
@@ -152,27 +152,15 @@ def _data(result: Result, limit: int) -> dict[str, Any]:
         },
         "warnings": result.warnings,
         "reasons": dict(Counter(finding.reason.value for finding in result.findings)),
-        "findings": [finding_data(finding) for finding in kept],
+        "findings": [finding.told() for finding in kept],
         "findings_total": len(result.findings),
     }
 
 
-def finding_data(finding: Finding) -> dict[str, Any]:
-    """Return a finding as plain data."""
-    return {
-        "line": finding.line,
-        "column": finding.column,
-        "code": finding.reason.value,
-        "level": finding.reason.level.value,
-        "meaning": finding.reason.meaning,
-        "remedy": finding.remedy,
-    }
-
-
-def _print(result: Result, limit: int) -> Verdict:
+def _print(result: Result, limit: int) -> Judgement:
     out.say(f"{shown(str(result.path))}: {_line(result)}")
     if result.findings:
-        shown_findings = [finding_data(finding) for finding in result.findings[: limit or None]]
+        shown_findings = [finding.told() for finding in result.findings[: limit or None]]
         print_findings(shown_findings, len(result.findings), "--limit 0 shows all")
     return result.verdict
 
@@ -189,7 +177,7 @@ def _counts(result: Result) -> str:
     rows = out.count(result.rows, "row")
     if result.whole:
         return f"{rows}, taken whole or not at all: none would load"
-    if result.verdict is Verdict.REFUSED:
+    if result.verdict is Judgement.REFUSED:
         return "the file cannot be used as a whole"
     repeated = f" ({result.repeated:,} repeated)" if result.repeated else ""
     return f"{rows} = {result.rows - result.rejected:,} good{repeated} + {result.rejected:,} rejected"

@@ -44,7 +44,7 @@ NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 
 def list_courses(output: str) -> int:
     """Print the courses of the store; return the exit code."""
-    with Store(load().database_url).ready().session() as session:
+    with Store.to_read(load().database_url).session() as session:
         found = [[line.course, line.columns, line.grades] for line in reading.courses(session)]
     if output == "json":
         names = [field.title for field in COURSES]
@@ -70,7 +70,7 @@ def show_grades(course: str, learner: str | None, output: str, *, history: bool)
 
 
 def _book(course: str, learner: str | None, *, history: bool) -> Gradebook:
-    with Store(load().database_url).ready().session() as session:
+    with Store.to_read(load().database_url).session() as session:
         book = reading.gradebook(session, course, learner=learner, history=history)
         session.expunge_all()
     if book is None:

@@ -7,15 +7,15 @@ from collections import Counter
 from typing import Any
 
 from gradeway import feeds
+from gradeway.checks.report import rows_of
 from gradeway.cli import out
 from gradeway.cli.batches import FIELDS, batch_data, batch_row, identity
-from gradeway.cli.checking import finding_data, print_findings
+from gradeway.cli.checking import print_findings
 from gradeway.cli.shell import DONE, FOUND, Refusal
 from gradeway.errors import BatchFailedError, LandingError
 from gradeway.intake import Intake, Sweep
 from gradeway.settings import load
 from gradeway.store import ledger, overview
-from gradeway.store.ledger import Tally
 from gradeway.store.models import Batch, BatchState
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def _tell(intake: Intake, done: Sweep, before: dict[int, int], output: str) -> i
     with intake.store.session() as session:
         items = [batch_data(batch, intake.settings) for batch in overview.by_number(session, done.batches)]
     if output == "json":
-        out.print_json({"batches": items, "released": done.released, "failed": done.failed})
+        out.print_json({"batches": items, "released": done.released, "failed": [str(error) for error in done.failed]})
     else:
         _print(items, done, intake)
     bad = [item for item in items if _is_bad(item, before)]
@@ -63,7 +63,7 @@ def _print(items: list[dict[str, Any]], done: Sweep, intake: Intake) -> None:
     if done.released:
         out.say(f"{out.count(done.released, 'row')} that waited went in")
     for failure in done.failed:
-        out.say(failure)
+        out.say(str(failure))
 
 
 def _remarks(item: dict[str, Any]) -> list[str]:
@@ -85,7 +85,7 @@ def rehearse_batch(batch_id: int, output: str) -> int:
     batch = _replayable(intake, batch_id)
     with out.spinner(f"rehearsing batch {batch_id}"):
         tally = intake.rehearse(intake.bytes_of(batch), batch.feed)
-    rows, findings = _rows(tally), [finding_data(finding) for finding in tally.findings]
+    rows, findings = rows_of(tally), [finding.told() for finding in tally.findings]
     if output == "json":
         reasons = Counter(finding.reason.value for finding in tally.findings)
         found = {
@@ -100,13 +100,6 @@ def rehearse_batch(batch_id: int, output: str) -> int:
         if findings:
             print_findings(findings[:SHOWN], len(findings), "--format json counts them by reason")
     return FOUND if tally.rejected else DONE
-
-
-def _rows(tally: Tally) -> dict[str, int]:
-    names = ("created", "updated", "unchanged", "duplicates", "superseded", "rejected", "parked")
-    return {"in": tally.rows_in, "applied": tally.created + tally.updated} | {
-        name: getattr(tally, name) for name in names
-    }
 
 
 def _replayable(intake: Intake, batch_id: int) -> Batch:
@@ -132,7 +125,8 @@ def replay_batch(batch_id: int, output: str) -> int:
         try:
             intake.process(again)
         except BatchFailedError as error:
-            done.failed.append(str(error))
-        done.released = sum(intake.release(stage) for stage in feeds.STAGES)
+            done.failed.append(error)
+        for stage in feeds.STAGES:
+            intake.release(stage, done)
         done.batches = intake.finish()
     return _tell(intake, done, before, output)

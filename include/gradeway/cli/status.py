@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from gradeway import clock
+from gradeway import clock, feeds
 from gradeway.cli import out
 from gradeway.cli.admin import hidden
 from gradeway.cli.batches import FIELDS, batch_data, batch_row
@@ -42,13 +42,14 @@ PARKED = (
 
 @dataclass(frozen=True)
 class Inbox:
-    """What stands in one inbox: files to take, and transfers that are left alone until they end."""
+    """What stands in one inbox: files to take, transfers that are left alone until they end, folders never taken."""
 
     name: str
     files: int
     oldest: datetime | None
     transfers: int
     oldest_transfer: datetime | None
+    folders: int
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class Attention:
 def show_status(output: str) -> int:
     """Print the status; return the exit code."""
     settings = load()
-    store = Store(settings.database_url).ready()
+    feeds.check(settings)
+    store = Store.to_read(settings.database_url)
     inboxes = [_look(path) for path in _folders(settings)]
     with store.session() as session:
         document = _document(session, settings, inboxes)
@@ -82,7 +84,8 @@ def _look(inbox: Path) -> Inbox:
     entries = look(inbox)
     seen = {entry.name for entry in entries}
     with os.scandir(inbox) as found:
-        others = [entry for entry in found if entry.name not in seen and not entry.is_dir(follow_symlinks=False)]
+        unseen = [entry for entry in found if entry.name not in seen]
+    others = [entry for entry in unseen if not entry.is_dir(follow_symlinks=False)]
     times = [changed for entry in others if (changed := _changed(entry)) is not None]
     return Inbox(
         inbox.name,
@@ -90,6 +93,7 @@ def _look(inbox: Path) -> Inbox:
         min((_instant(entry.changed_ns) for entry in entries), default=None),
         len(others),
         min(times, default=None),
+        sum(1 for entry in unseen if entry.is_dir(follow_symlinks=False)),
     )
 
 
@@ -128,6 +132,7 @@ def _inbox(inbox: Inbox) -> dict[str, Any]:
         "oldest": out.iso(inbox.oldest),
         "transfers": inbox.transfers,
         "oldest_transfer": out.iso(inbox.oldest_transfer),
+        "folders": inbox.folders,
     }
 
 
@@ -158,6 +163,12 @@ def _of_landing(inboxes: Iterable[Inbox]) -> Iterator[Attention]:
             yield Attention(
                 f"a transfer into inbox {inbox.name} has not ended for {out.age(inbox.oldest_transfer)}",
                 "ask the sender to send the file again; hidden files and .part, .tmp are never taken",
+            )
+
+        if inbox.folders:
+            yield Attention(
+                f"{out.count(inbox.folders, 'folder')} in inbox {inbox.name}",
+                "folders are never taken: move the files in them into the inbox itself",
             )
 
 

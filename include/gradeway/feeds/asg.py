@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import pandas as pd
-from pandera.pandas import Check, DataFrameSchema
+from typing import TYPE_CHECKING
 
 from gradeway.feeds import cells, columns
 from gradeway.feeds.cells import CellError
-from gradeway.feeds.spec import FeedSpec, boolean, column, dates, pairs, points, text
+from gradeway.feeds.spec import FeedSpec, boolean, column, dates, pairs, points, table, text
+from gradeway.reasons import Reason
 from gradeway.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pandera.pandas import DataFrameSchema
 
 DEFAULT_FOLDER = "Assignments"
 
 
 def _dates_in_order(frame: pd.DataFrame, parse: cells.Parser) -> pd.Series[bool]:
+    import pandas as pd
+
     if not {"startDate", "endDate"} <= set(frame.columns):
         return pd.Series(data=True, index=frame.index)
     span = zip(frame["startDate"], frame["endDate"], strict=True)
@@ -30,7 +36,7 @@ def _in_order(start: str, end: str, parse: cells.Parser) -> bool:
 def contract(settings: Settings) -> DataFrameSchema:
     """Return the contract of "Create assignments"."""
     parse_date = cells.date_parser(settings.date_pattern)
-    return DataFrameSchema(
+    return table(
         {
             "courseId": text(256, required=True),
             "name": text(333, required=True),
@@ -49,7 +55,7 @@ def contract(settings: Settings) -> DataFrameSchema:
             "gradeSchema": text(333),
             "optionalData": pairs(),
         },
-        checks=Check(lambda frame: _dates_in_order(frame, parse_date), name="DATE_ORDER"),
+        {Reason.DATE_ORDER: lambda frame: _dates_in_order(frame, parse_date)},
     )
 
 
@@ -60,6 +66,7 @@ SPEC = FeedSpec(
     build=contract,
     key=("courseId", "name"),
     source="Blackboard, Incoming Flat File Specifications: Create assignments",
+    loader="gradeway.loading.columns:AssignmentLoader",
     aliases={
         "courseId": columns.COURSE_NAMES,
         "name": columns.NAME_NAMES,

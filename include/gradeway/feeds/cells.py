@@ -26,6 +26,7 @@ COMMA_NUMBER = re.compile(r"[+-]?\d[\d.,' ]*,\d+|[+-]?\d{1,3}([,' ]\d{3})+(\.\d+
 INTEGER = re.compile(r"[+-]?\d{1,9}", re.ASCII)
 BOOLEANS = {"y": True, "true": True, "1": True, "n": False, "false": False, "0": False}
 MAX_PAIR = 2000
+SEPARATOR = "|"
 FOLDER_SEPARATOR = "@>@"
 BOUND_PLACES = 3
 TOP_BOUND = Decimal(100)
@@ -53,9 +54,11 @@ class Symbol:
 
 
 def parse_text(cell: str, *, size: int, hint: str = "") -> str:
-    """Return the text itself, at most ``size`` characters."""
+    """Return the text itself, at most ``size`` characters and without the format's separator."""
     if len(cell) > size:
         raise CellError(Reason.TEXT_TOO_LONG, f"{size} characters at most{hint}")
+    if SEPARATOR in cell:
+        raise CellError(Reason.TEXT_SEPARATOR)
     return cell
 
 
@@ -115,7 +118,7 @@ def parse_pairs(cell: str) -> dict[str, str]:
         if len(text) > MAX_PAIR:
             raise CellError(Reason.PAIR_TOO_LONG)
         key, equals, value = (part.strip() for part in text.partition("="))
-        if not (key and equals) or "=" in value or "|" in text:
+        if not (key and equals) or "=" in value or SEPARATOR in text:
             raise CellError(Reason.PAIRS_INVALID)
         if key in pairs:
             raise CellError(Reason.PAIR_DUPLICATE)
@@ -141,7 +144,7 @@ def parse_symbols(cell: str, *, size: int) -> tuple[Symbol, ...]:
 
 def _symbol(text: str) -> Symbol:
     name, equals, bound = (part.strip() for part in text.partition("="))
-    if not name or "|" in name:
+    if not name or SEPARATOR in name:
         raise CellError(Reason.SYMBOLS_INVALID)
     if not equals or not bound:
         return Symbol(name, None)

@@ -12,5 +12,6 @@ SPEC = FeedSpec(
     build=columns.contract,
     key=("courseId", "name"),
     source="Blackboard, Incoming Flat File Specifications: Create Grade Center columns (calculated)",
+    loader="gradeway.loading.columns:CalculatedLoader",
     aliases=columns.ALIASES,
 )

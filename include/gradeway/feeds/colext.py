@@ -6,16 +6,19 @@ different columns of one course contradict each other.
 
 from __future__ import annotations
 
-from pandera.pandas import DataFrameSchema
+from typing import TYPE_CHECKING
 
 from gradeway.feeds import columns
-from gradeway.feeds.spec import FeedSpec, text
+from gradeway.feeds.spec import FeedSpec, table, text
 from gradeway.settings import Settings
+
+if TYPE_CHECKING:
+    from pandera.pandas import DataFrameSchema
 
 
 def contract(_settings: Settings) -> DataFrameSchema:
     """Return the contract of "Set external grade columns"."""
-    return DataFrameSchema({"courseId": text(256, required=True), "name": text(333, required=True)})
+    return table({"courseId": text(256, required=True), "name": text(333, required=True)})
 
 
 SPEC = FeedSpec(
@@ -25,5 +28,6 @@ SPEC = FeedSpec(
     build=contract,
     key=("courseId",),
     source="Blackboard, Incoming Flat File Specifications: Set external grade columns (Original courses)",
+    loader="gradeway.loading.external:ExternalLoader",
     aliases={"courseId": columns.COURSE_NAMES, "name": columns.NAME_NAMES},
 )

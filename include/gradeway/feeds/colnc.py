@@ -12,5 +12,6 @@ SPEC = FeedSpec(
     build=columns.contract,
     key=("courseId", "name"),
     source="Blackboard, Incoming Flat File Specifications: Create Grade Center columns (not calculated)",
+    loader="gradeway.loading.columns:ManualLoader",
     aliases=columns.ALIASES,
 )

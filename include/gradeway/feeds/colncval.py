@@ -6,16 +6,19 @@ name could never match a column, so 333 holds.
 
 from __future__ import annotations
 
-from pandera.pandas import DataFrameSchema
+from typing import TYPE_CHECKING
 
 from gradeway.feeds import cells, columns
-from gradeway.feeds.spec import FeedSpec, column, text
+from gradeway.feeds.spec import FeedSpec, column, table, text
 from gradeway.settings import Settings
+
+if TYPE_CHECKING:
+    from pandera.pandas import DataFrameSchema
 
 
 def contract(_settings: Settings) -> DataFrameSchema:
     """Return the contract of "Create Grade Center column values (not calculated)"."""
-    return DataFrameSchema(
+    return table(
         {
             "courseId": text(256, required=True),
             "userId": text(333, required=True),
@@ -32,6 +35,7 @@ SPEC = FeedSpec(
     build=contract,
     key=("courseId", "userId", "name"),
     source="Blackboard, Incoming Flat File Specifications: Create Grade Center column values (not calculated)",
+    loader="gradeway.loading.values:ValueLoader",
     aliases={
         "courseId": columns.COURSE_NAMES,
         "userId": ("user_id", "user id"),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from pandera.pandas import DataFrameSchema
+from typing import TYPE_CHECKING
 
-from gradeway.feeds.spec import dates, pairs, points, text
+from gradeway.feeds.spec import dates, pairs, points, table, text
 from gradeway.settings import Settings
+
+if TYPE_CHECKING:
+    from pandera.pandas import DataFrameSchema
 
 COURSE_NAMES = ("course_id", "courseid", "batch uid", "código do curso")
 NAME_NAMES = ("nome", "naam", "nom")
@@ -22,7 +25,7 @@ ALIASES = {
 
 def contract(settings: Settings) -> DataFrameSchema:
     """Return the contract of "Create Grade Center columns"."""
-    return DataFrameSchema(
+    return table(
         {
             "courseId": text(256, required=True),
             "name": text(333, required=True),

@@ -5,12 +5,15 @@ The file names no course: a schema stands for every course whose columns name it
 
 from __future__ import annotations
 
-from pandera.pandas import DataFrameSchema
+from typing import TYPE_CHECKING
 
 from gradeway.feeds import cells
-from gradeway.feeds.spec import FeedSpec, column, pairs, text
+from gradeway.feeds.spec import FeedSpec, column, pairs, table, text
 from gradeway.reasons import Reason
 from gradeway.settings import Settings
+
+if TYPE_CHECKING:
+    from pandera.pandas import DataFrameSchema
 
 SIZE = 2000
 
@@ -25,7 +28,7 @@ def _unbound(cell: str) -> Reason | None:
 
 def contract(_settings: Settings) -> DataFrameSchema:
     """Return the contract of "Create Grading Schema"."""
-    return DataFrameSchema(
+    return table(
         {
             "title": text(333, required=True),
             "symbols": column(lambda cell: cells.parse_symbols(cell, size=SIZE), required=True, warn=_unbound),
@@ -41,5 +44,6 @@ SPEC = FeedSpec(
     build=contract,
     key=("title",),
     source="Blackboard, Incoming Flat File Specifications: Create Grading Schema",
+    loader="gradeway.loading.schemas:SchemaLoader",
     aliases={"title": ("titel", "título", "titre"), "symbols": ("symbolen", "símbolos", "symboles")},
 )

@@ -2,7 +2,8 @@
 
 A contract is a pandera schema over the text of the cells: each column is built by `column` from
 the parser that will later load it, and remembers that parser, whether the vendor requires the
-cell, and the default the vendor documents for a blank one.
+cell, and the default the vendor documents for a blank one. Pandera is imported when a contract is
+made, so that what only needs the names of the feeds starts at once.
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
-
-import pandas as pd
-from pandera.pandas import Check, Column, DataFrameSchema
+from typing import TYPE_CHECKING, Any
 
 from gradeway.feeds import cells
 from gradeway.feeds.cells import Parser
 from gradeway.reasons import Reason
 from gradeway.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pandera.pandas import Column, DataFrameSchema
+
+Rule = Callable[["pd.DataFrame"], "pd.Series[bool]"]
 
 
 class RejectPolicy(StrEnum):
@@ -31,8 +35,9 @@ class RejectPolicy(StrEnum):
 
 
 def _distinct(series: pd.Series[Any]) -> list[str]:
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        return list(series.cat.categories.tolist())
+    categories = getattr(series.dtype, "categories", None)
+    if categories is not None:
+        return list(categories.tolist())
     return list(series.unique().tolist())
 
 
@@ -57,10 +62,19 @@ def column(
     ``default`` is the value a blank or never given cell stands for. A required column must be
     in the header and its cells must be filled. ``warn`` names what is odd about an accepted cell.
     """
+    from pandera.pandas import Check, Column
+
     checks = [Check(_filled, name="filled")] if required else []
     checks.append(Check(lambda series: _passes(series, parser), name="parses"))
     metadata = {"parser": parser, "default": default, "warn": warn}
     return Column(checks=checks, required=required, metadata=metadata)
+
+
+def table(columns: dict[str, Column], rules: Mapping[Reason, Rule] | None = None) -> DataFrameSchema:
+    """Make a contract of its columns and of rules on whole rows, each with the reason it is broken for."""
+    from pandera.pandas import Check, DataFrameSchema
+
+    return DataFrameSchema(columns, checks=[Check(rule, name=reason.value) for reason, rule in (rules or {}).items()])
 
 
 def text(size: int, *, required: bool = False, hint: str = "") -> Column:
@@ -102,6 +116,7 @@ class FeedSpec:
         key: the columns that say what a row is about.
         aliases: other header names (compared without case, spaces and underscores) per column.
         source: the vendor's document that the contract follows.
+        loader: where the loader of its rows is, as ``module:class``; it needs the store, which feeds do not know.
         inbox: the folder below ``inbox/`` where its files land.
     """
 
@@ -111,6 +126,7 @@ class FeedSpec:
     build: Callable[[Settings], DataFrameSchema]
     key: tuple[str, ...]
     source: str
+    loader: str
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     inbox: str = "grades"
 

@@ -74,9 +74,18 @@ def claim_all(zone: Zone, store: Store, settings: Settings) -> list[int]:
     batches = [batch for folder in _folders(zone) if (batch := _adopt(folder, zone, store))]
     for family in feeds.INBOXES:
         for entry in settled(zone.inbox(family), settings.settle_seconds):
-            batch = _claim(entry, family, zone, store)
+            batch = _try_to_claim(entry, family, zone, store)
             batches += [batch] if batch else []
     return batches
+
+
+def _try_to_claim(entry: Entry, family: str, zone: Zone, store: Store) -> int | None:
+    """Claim a file; a full disk leaves it to a later sweep and keeps no other from loading."""
+    try:
+        return _claim(entry, family, zone, store)
+    except OSError as error:
+        log.error("a file of %s is left to the next sweep: %s", zone.inbox(family), error.strerror)
+        return None
 
 
 def _folders(zone: Zone) -> list[Path]:

@@ -6,6 +6,7 @@ then, in the one transaction that changes the store, it writes what differs (`me
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -62,6 +63,12 @@ class Loader(Protocol):
         With ``confirm``, what is found unchanged is marked as given by this batch too: an older
         batch is still to come and must not replace it.
         """
+
+
+def loader_of(job: Job) -> Loader:
+    """Return the loader that the job's feed names."""
+    loader: Loader = pkgutil.resolve_name(job.spec.loader)(job)
+    return loader
 
 
 @dataclass

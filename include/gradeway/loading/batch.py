@@ -7,7 +7,7 @@ all, however its worker ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -23,11 +23,7 @@ from gradeway.errors import FileDefectError, LostClaimError
 from gradeway.feeds import FEEDS
 from gradeway.feeds.spec import FeedSpec, RejectPolicy
 from gradeway.landing.claim import open_plain
-from gradeway.loading.base import COLUMN, SCHEMA, Job, Loader
-from gradeway.loading.columns import ColumnLoader
-from gradeway.loading.external import ExternalLoader
-from gradeway.loading.schemas import SchemaLoader
-from gradeway.loading.values import ValueLoader
+from gradeway.loading.base import COLUMN, SCHEMA, Job, loader_of
 from gradeway.reasons import Finding, Level, Reason
 from gradeway.settings import Settings
 from gradeway.store import ledger
@@ -35,14 +31,6 @@ from gradeway.store.engine import Store
 from gradeway.store.ledger import Tally
 from gradeway.store.models import Batch, BatchState, Course, GradeColumn, GradeSchema, ParkedRow
 
-LOADERS: dict[str, Callable[[Job], Loader]] = {
-    "sch": SchemaLoader,
-    "asg": ColumnLoader,
-    "col": ColumnLoader,
-    "colnc": ColumnLoader,
-    "colext": ExternalLoader,
-    "colncval": ValueLoader,
-}
 RELEASE_SLICE = 100_000
 
 
@@ -128,7 +116,7 @@ class _Staged:
         self.checked = checked
         self._whole = job.spec.policy(job.settings) is RejectPolicy.FILE
         self._lines: list[int] = []
-        self._loader = LOADERS[job.spec.name](job)
+        self._loader = loader_of(job)
         for frame in _ahead(checked.slices()):
             self._loader.stage(frame)
             if self._whole:
@@ -148,7 +136,7 @@ class _Staged:
                 attempt.rollback()
                 tally = self._refused(tally.findings)
         tally.rows_in = self.checked.rows
-        if not (self._whole and tally.rejected):
+        if not tally.refused:
             repeated = len(self.checked.repeated)
             tally.duplicates, tally.unchanged = repeated, tally.unchanged + repeated
         return tally
@@ -156,19 +144,33 @@ class _Staged:
     def _refused(self, findings: list[Finding]) -> Tally:
         rejected = {finding.line for finding in findings if finding.reason.level is Level.ROW}
         others = [Finding(Reason.FILE_REJECTED, line) for line in self._lines if line not in rejected]
-        return Tally(rejected=self.checked.rows, findings=findings + others)
+        return Tally(rejected=self.checked.rows, findings=findings + others, refused=True)
 
 
-def release(store: Store, settings: Settings, spec: FeedSpec) -> int:
-    """Load the waiting rows of a feed whose schema or column is there now; return how many."""
-    released = 0
+def releasable(store: Store, stage: int) -> list[int]:
+    """Return the batches of a stage with waiting rows whose schema or column is there now, oldest first."""
+    names = [spec.name for spec in FEEDS.values() if spec.stage == stage]
     with store.session() as session:
-        ready = select(ParkedRow.batch_id).where(ParkedRow.feed == spec.name, _parent_is_there()).distinct()
-        batches = list(session.scalars(ready.order_by(ParkedRow.batch_id)))
-    for batch_id in batches:
-        while count := _release_some(store, settings, spec, batch_id):
-            released += count
+        ready = select(ParkedRow.batch_id).where(ParkedRow.feed.in_(names), _parent_is_there()).distinct()
+        return list(session.scalars(ready.order_by(ParkedRow.batch_id)))
+
+
+def release(store: Store, settings: Settings, batch_id: int) -> int:
+    """Load a batch's waiting rows whose schema or column is there now; return how many."""
+    released = 0
+    while count := _release_some(store, settings, batch_id):
+        released += count
     return released
+
+
+def give_up(store: Store, batch_id: int, what: str) -> None:
+    """Reject a batch's waiting rows that could not be loaded although what they waited for is there."""
+    with store.exclusive() as session:
+        ready = select(ParkedRow.line).where(ParkedRow.batch_id == batch_id, _parent_is_there())
+        lines = list(session.scalars(ready.order_by(ParkedRow.line)))
+        ledger.forget_parked(session, batch_id, lines)
+        findings = [Finding(Reason.RELEASE_FAILED, line, "", what) for line in lines]
+        ledger.add(session, batch_id, Tally(rejected=len(lines), parked=-len(lines), findings=findings))
 
 
 def _parent_is_there() -> ColumnElement[bool]:
@@ -182,18 +184,17 @@ def _parent_is_there() -> ColumnElement[bool]:
     return or_(schema, column)
 
 
-def _release_some(store: Store, settings: Settings, spec: FeedSpec, batch_id: int) -> int:
+def _release_some(store: Store, settings: Settings, batch_id: int) -> int:
     with store.connection() as connection:
-        ready = select(ParkedRow.line, ParkedRow.cells).where(
-            ParkedRow.batch_id == batch_id, ParkedRow.feed == spec.name, _parent_is_there()
-        )
+        ready = select(ParkedRow.line, ParkedRow.cells).where(ParkedRow.batch_id == batch_id, _parent_is_there())
         with store.session() as session:
+            spec = FEEDS[ledger.get(session, batch_id).feed]
             cells = {line: text for line, text in session.execute(ready.order_by(ParkedRow.line).limit(RELEASE_SLICE))}
         if not cells:
             return 0
         frame = pd.DataFrame.from_dict(cells, orient="index", dtype=str)
         good, findings = validate(frame, spec.build(settings))
-        loader = LOADERS[spec.name](Job(store, settings, spec, batch_id, connection))
+        loader = loader_of(Job(store, settings, spec, batch_id, connection))
         loader.stage(good)
         connection.commit()
         with store.exclusive(connection) as session:

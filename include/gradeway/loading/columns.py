@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,7 +15,6 @@ from gradeway.reasons import Reason
 from gradeway.settings import Provisioning
 from gradeway.store.models import ColumnKind, Course, GradeColumn, GradeSchema
 
-KINDS = {"asg": ColumnKind.ASSIGNMENT, "col": ColumnKind.CALCULATED, "colnc": ColumnKind.MANUAL}
 FIELDS = {
     "name": "name",
     "description": "description",
@@ -37,14 +36,15 @@ FIELDS = {
 
 
 class ColumnLoader(RowLoader):
-    """Loads .asg, .col and .colnc rows."""
+    """What the loaders of all kinds of columns share."""
+
+    kind: ClassVar[ColumnKind]
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
         self._courses: dict[str, int] = {}
-        self._kind = KINDS[job.spec.name]
         settings = job.settings
-        is_assignment = self._kind is ColumnKind.ASSIGNMENT
+        is_assignment = self.kind is ColumnKind.ASSIGNMENT
         self._rule = settings.assignment_provisioning if is_assignment else settings.column_provisioning
 
     def apply(self, session: Session, rows: Sequence[Row]) -> None:
@@ -71,15 +71,23 @@ class ColumnLoader(RowLoader):
         found = [column for column in mates if self._is_match(column, row, key)]
         if len(found) > 1:
             self.reject(row, Reason.COLUMN_AMBIGUOUS, "name")
-        elif found and found[0].kind != self._kind:
+        elif found and found[0].kind != self.kind:
             self.reject(row, Reason.COLUMN_KIND, "name", f"there it is of kind {found[0].kind}")
         elif not found:
             mates.append(self._create(session, row, key, schema_id))
         elif self._rule is Provisioning.ONCE:
             self.tally.unchanged += 1
         else:
-            found[0].match_key = key
-            self.revise(found[0], self._wanted(row.values, schema_id), row)
+            self._revise(found[0], row, key, schema_id)
+
+    def _revise(self, column: GradeColumn, row: Row, key: str, schema_id: int | None) -> None:
+        wanted = self._wanted(row.values, schema_id)
+        start, end = (wanted.get(name, getattr(column, name)) for name in ("start_date", "end_date"))
+        if start and end and end < start:
+            self.reject(row, Reason.DATE_ORDER, "", "with the date that the assignment has already")
+        else:
+            column.match_key = key
+            self.revise(column, wanted, row)
 
     def _match_key(self, row: Row) -> str | None:
         if self._rule is Provisioning.ALWAYS:
@@ -103,7 +111,7 @@ class ColumnLoader(RowLoader):
         column = GradeColumn(
             course_id=self._course_id(session, row.values["courseId"]),
             match_key=key,
-            kind=self._kind,
+            kind=self.kind,
             external=False,
             **self._wanted(self.complete(row.values), schema_id),
         )
@@ -117,6 +125,24 @@ class ColumnLoader(RowLoader):
             session.flush()
             self._courses[source_id] = course.id
         return self._courses[source_id]
+
+
+class AssignmentLoader(ColumnLoader):
+    """Loads .asg rows."""
+
+    kind = ColumnKind.ASSIGNMENT
+
+
+class CalculatedLoader(ColumnLoader):
+    """Loads .col rows."""
+
+    kind = ColumnKind.CALCULATED
+
+
+class ManualLoader(ColumnLoader):
+    """Loads .colnc rows."""
+
+    kind = ColumnKind.MANUAL
 
 
 def _metadata_key(value: str) -> str:

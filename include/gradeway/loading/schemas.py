@@ -9,7 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gradeway.loading.base import Row, RowLoader
-from gradeway.store.models import GradeSchema
+from gradeway.reasons import Finding, Reason
+from gradeway.store.models import Grade, GradeColumn, GradeSchema
+
+SHOWN = 5
 
 
 class SchemaLoader(RowLoader):
@@ -24,13 +27,27 @@ class SchemaLoader(RowLoader):
         for row in rows:
             schema = known.get(row.values["title"])
             if schema:
+                held = _texts(schema)
                 self.revise(schema, _fields(row.values), row)
+                self._warn_of_use(session, schema, held - _texts(schema), row)
             else:
                 self._create(session, row)
 
     def _create(self, session: Session, row: Row) -> None:
         schema = GradeSchema(title=row.values["title"], **_fields(self.complete(row.values)))
         self.create(session, schema, _fields(row.values), row)
+
+    def _warn_of_use(self, session: Session, schema: GradeSchema, dropped: set[str], row: Row) -> None:
+        """Tell which of the symbols that a schema lost stand in the store as grades."""
+        if dropped:
+            used = select(Grade.value).join(GradeColumn, GradeColumn.id == Grade.column_id).distinct()
+            found = session.scalars(used.where(GradeColumn.schema_id == schema.id, Grade.value.in_(dropped)))
+            if symbols := ", ".join(sorted(found)[:SHOWN]):
+                self.tally.findings.append(Finding(Reason.SYMBOL_IN_USE, row.line, "symbols", f"it is {symbols}"))
+
+
+def _texts(schema: GradeSchema) -> set[str]:
+    return {text for text, _ in schema.symbols if text}
 
 
 def _fields(values: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,12 +71,16 @@ def _intake() -> Iterator[Intake]:
 
 def claim() -> dict[str, list[int]]:
     """Take what landed; return the batches to load by stage, or nothing when there is nothing to do."""
+    from gradeway.intake import Sweep
+
+    done = Sweep()
     with _intake() as intake:
         intake.claim()
         # Left over from a run that died between a load and its release.
-        released = sum(intake.release(stage.number) for stage in STAGES)
+        for stage in STAGES:
+            intake.release(stage.number, done)
         waiting = {stage.title: intake.waiting(stage.number) for stage in STAGES}
-        idle = not released and not any(waiting.values()) and not _due(intake)
+        idle = not done.released and not any(waiting.values()) and not _due(intake)
     return {} if idle else waiting
 
 
@@ -118,9 +122,20 @@ def _label(intake: Intake, batches: list[int]) -> str:
 
 
 def release(stage: int) -> int:
-    """Load the rows that waited for what this stage brought, of this stage and of the next."""
+    """Load the rows that waited for what this stage brought, of this stage and of the next.
+
+    Raises:
+        BatchFailedError: the rows of one batch could not be loaded; those of the others were.
+    """
+    from gradeway.intake import Sweep
+
+    done = Sweep()
     with _intake() as intake:
-        return sum(intake.release(each.number) for each in STAGES if each.number in {stage, stage + 1})
+        for number in (each.number for each in STAGES if each.number in {stage, stage + 1}):
+            intake.release(number, done)
+    if done.failed:
+        raise done.failed[0]
+    return done.released
 
 
 def changes() -> list[str]:
@@ -196,8 +211,9 @@ def _of_file(intake: Intake, file: str) -> tuple[Path, str]:
 
 
 def _counts(tally: Tally) -> dict[str, int | str]:
-    counts = {each.name: getattr(tally, each.name) for each in fields(tally) if each.name != "findings"}
-    return counts | Counter(finding.reason.value for finding in tally.findings)
+    from gradeway.checks.report import rows_of
+
+    return {**rows_of(tally), **Counter(finding.reason.value for finding in tally.findings)}
 
 
 def replay(batch_id: int | None, *, dry_run: bool) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -18,7 +19,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from gradeway.errors import SettingsError, StoreAwayError, StoreNotReadyError
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 LOCK = 0x47574159  # "GWAY": the advisory lock's number on PostgreSQL
 BUSY_SECONDS = 120
+WAL_TRIES = 20  # a second
 VERSION_TABLE = "gradeway_version"
 # PostgreSQL: connection lost, server going down, locks and deadlocks. SQLite: busy, locked, cannot open.
 AWAY_STATES = ("08", "57P", "40", "55P03", "53300")
@@ -44,6 +46,19 @@ class Store:
     def __init__(self, url: str) -> None:
         self.url = _checked(url)
         self.engine = _sqlite(self.url) if self.is_sqlite else _postgresql(self.url)
+
+    @classmethod
+    def to_read(cls, url: str) -> Store:
+        """Return a store fit for reading; where there is no SQLite file yet, an empty one that leaves none behind.
+
+        Raises:
+            StoreNotReadyError, StoreAwayError: see `ready`.
+        """
+        store = cls(url)
+        path = Path(make_url(store.url).database or "")
+        if store.is_sqlite and not path.exists() and not path.parent.is_file():
+            store = cls("sqlite:///:memory:")
+        return store.ready()
 
     @property
     def is_sqlite(self) -> bool:
@@ -108,7 +123,7 @@ class Store:
         self._make_folder()
         try:
             current, head = self.version()
-        except OperationalError as error:
+        except DatabaseError as error:
             msg = f"the store cannot be reached ({type(error.orig).__name__}); check GRADEWAY_DATABASE_URL"
             raise StoreAwayError(msg) from None
         if current is None:
@@ -120,7 +135,12 @@ class Store:
 
     def _make_folder(self) -> None:
         if self.is_sqlite:
-            Path(make_url(self.url).database or "").parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(make_url(self.url).database or "").parent
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                msg = f"no folder for the store: {folder}: {error.strerror}; check GRADEWAY_HOME, GRADEWAY_DATABASE_URL"
+                raise SettingsError(msg) from None
 
     def upgrade(self) -> None:
         """Bring the tables to this code's version; two at once wait for each other."""
@@ -158,13 +178,27 @@ def _postgresql(url: str) -> Engine:
     return create_engine(url, hide_parameters=True, pool_pre_ping=True)
 
 
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to write-ahead logging; the first switch of a file does not wait for writers by itself."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(1 / WAL_TRIES)
+        else:
+            return
+
+
 def _sqlite(url: str) -> Engine:
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # transactions begin where we say, not where sqlite3 guesses
-        connection.execute("PRAGMA journal_mode=WAL")
+        _use_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
 

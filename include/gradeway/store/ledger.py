@@ -28,7 +28,10 @@ INSERT_SLICE = 5000
 
 @dataclass
 class Tally:
-    """What became of rows of one batch; every field is a number of rows."""
+    """What became of rows of one batch; every number is one of rows.
+
+    ``refused`` says that the feed is taken whole or not at all, and that a row kept it from being taken.
+    """
 
     rows_in: int = 0
     created: int = 0
@@ -39,6 +42,7 @@ class Tally:
     rejected: int = 0
     parked: int = 0
     findings: list[Finding] = field(default_factory=list)
+    refused: bool = False
 
 
 def enter(store: Store, batch: Batch, findings: Sequence[Finding] = ()) -> int:
@@ -110,7 +114,8 @@ def commit_load(session: Session, batch_id: int, tally: Tally) -> None:
         LostClaimError: another worker was first; the caller's transaction must not commit.
     """
     claimed = update(Batch).where(Batch.id == batch_id, Batch.state == BatchState.CLAIMED)
-    done = session.execute(claimed.values(state=BatchState.LOADED, loaded_at=clock.now(), last_failure=""))
+    outcome = {"state": BatchState.REFUSED} if tally.refused else {"state": BatchState.LOADED, "loaded_at": clock.now()}
+    done = session.execute(claimed.values(outcome))
     if done.rowcount != 1:  # type: ignore[attr-defined]
         msg = f"batch {batch_id} was loaded by another worker"
         raise LostClaimError(msg)
@@ -125,11 +130,12 @@ def older_to_come(session: Session, batch_id: int, feed: str) -> bool:
 
 
 def add(session: Session, batch_id: int, tally: Tally) -> None:
-    """Add rows' outcomes to a batch and mark its outputs as due."""
+    """Add rows' outcomes to a batch, which forgets its failures, and mark its outputs as due."""
     batch = get(session, batch_id, to_change=True)
     for name in ("rows_in", "created", "updated", "unchanged", "duplicates", "superseded", "rejected", "parked"):
         setattr(batch, name, getattr(batch, name) + getattr(tally, name))
     batch.report_due = True
+    batch.failures, batch.last_failure = 0, ""
     record(session, batch, tally.findings)
 
 
@@ -173,6 +179,14 @@ def note_failure(store: Store, batch_id: int, what: str) -> int:
         return batch.failures
 
 
+def note_growth(store: Store, batch_id: int) -> None:
+    """Remember that bytes were added to a batch's file after it was read."""
+    with store.writing() as session:
+        batch = get(session, batch_id, to_change=True)
+        if Reason.FILE_GREW.value not in (batch.reasons or {}):
+            record(session, batch, [Finding(Reason.FILE_GREW, None)])
+
+
 def reported(store: Store, batch_id: int, place: str, counts: tuple[int, ...]) -> None:
     """Mark a batch's outputs as written, unless its counts changed meanwhile."""
     with store.writing() as session:
@@ -193,13 +207,6 @@ def findings_of(session: Session, batch_id: int, limit: int | None = None) -> li
     wanted = select(*columns).where(FindingRow.batch_id == batch_id)
     rows = session.execute(wanted.order_by(odd, FindingRow.line.nulls_first(), FindingRow.id).limit(limit))
     return [Finding(Reason[reason], line, column, detail) for reason, line, column, detail in rows]
-
-
-def parked_counts(session: Session) -> dict[tuple[str, str, str], int]:
-    """Return how many rows wait, by kind of parent, course and parent's name."""
-    groups = (ParkedRow.parent, ParkedRow.course, ParkedRow.name)
-    rows = session.execute(select(*groups, func.count()).group_by(*groups).order_by(*groups))
-    return {(parent, course, name): count for parent, course, name, count in rows}
 
 
 def forget_parked(session: Session, batch_id: int, lines: Sequence[int]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from gradeway.store.models import Batch, BatchState, ParkedRow
@@ -63,8 +63,9 @@ def waiting(session: Session) -> list[Waiting]:
 
 
 def unfinished(session: Session) -> list[Batch]:
-    """Return the batches that were claimed and not yet loaded, oldest first."""
-    return list(session.scalars(select(Batch).where(Batch.state == BatchState.CLAIMED).order_by(Batch.id)))
+    """Return the batches that were claimed and not yet loaded, or whose waiting rows fail, oldest first."""
+    open_ = or_(Batch.state == BatchState.CLAIMED, (Batch.state == BatchState.LOADED) & (Batch.failures > 0))
+    return list(session.scalars(select(Batch).where(open_).order_by(Batch.id)))
 
 
 def unbalanced(session: Session) -> list[int]:
