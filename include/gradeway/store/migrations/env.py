@@ -3,11 +3,11 @@
 from alembic import context
 
 from gradeway.store.engine import VERSION_TABLE
-from gradeway.store.models import Base
+from gradeway.store.exams import Attempt
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=Attempt.metadata,
     render_as_batch=True,
     compare_type=True,
     version_table=VERSION_TABLE,
