@@ -43,6 +43,17 @@ class Provisioning(StrEnum):
     ALWAYS = "always"
 
 
+class Resume(StrEnum):
+    """Whether an exam that was begun may be resumed, and until when.
+
+    Until the session's submission date if it has one, always, or never.
+    """
+
+    SUBMISSION = "submission"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 def _words(value: object) -> object:
     return frozenset(value.replace(",", " ").split()) if isinstance(value, str) else value
 
@@ -54,6 +65,8 @@ def _absolute(value: object) -> object:
 Folder = Annotated[Path, BeforeValidator(_absolute)]
 Words = Annotated[frozenset[str], BeforeValidator(_words)]
 Days = Annotated[int, Field(ge=1, le=36500)]
+Statuses = Annotated[frozenset[Annotated[str, Field(pattern="^[0-9]$")]], BeforeValidator(_words)]
+Key = Annotated[str, Field(pattern=r'^[^:=|"\s]{1,100}$')]
 
 
 class Settings(BaseModel):
@@ -80,9 +93,56 @@ class Settings(BaseModel):
     archive_days: Days = Field(400, description="days archived files are kept")
     quarantine_days: Days = Field(90, description="days refused files are kept")
     report_days: Days = Field(400, description="days reports and reject files are kept")
+    sessions_time_zone: str = Field("UTC", description="zone of a session's dates that name none")
     time_zone: str = Field("UTC", description="zone in which reports and pages show times")
+    sessions_deliveries_file: str = Field(
+        "", description="CSV file delivery,assessment (and battery): which assessment stands for a delivery or battery"
+    )
+    sessions_resume: Resume = Field(
+        Resume.SUBMISSION, description="whether an exam may be resumed: submission (until that date), always or never"
+    )
+    sessions_grace_seconds: float = Field(
+        60, ge=0, le=86400, description="seconds in which a write without an answer may still take effect"
+    )
+    sessions_brake_percent: int = Field(
+        20, ge=0, le=100, description="percent of our schedules that a plan may disable or move without approval"
+    )
+    sessions_brake_count: int = Field(
+        5, ge=0, description="number of schedules that a plan may disable or move without approval, in any case"
+    )
+    sessions_approval_hours: int = Field(24, ge=1, le=8760, description="hours for which an approval holds")
+    questionmark_administrator: int | None = Field(
+        None, ge=1, description="ID of the administrator in whose name we schedule; else the connection's extra has it"
+    )
+    questionmark_monitoring: str = Field(
+        "UNMONITORED", min_length=1, description="symbolic name of the monitoring type of a session"
+    )
+    questionmark_monitoring_secure: str = Field(
+        "", description="monitoring type of a session with requireFullscreen; not enforced unless set"
+    )
+    questionmark_monitoring_authorization: str = Field(
+        "", description="monitoring type of a session with requireAuthorization; not enforced unless set"
+    )
 
-    @field_validator("time_zone")
+    questionmark_learner: str = Field(
+        "Name",
+        pattern=r"^(Name|SsoId|Details([1-9]|1[0-9]|20))$",
+        description="property of a Questionmark participant that identifies the learner: Name, SsoId or Details1 to 20",
+    )
+    questionmark_results_time_zone: str = Field("UTC", description="zone of the times of Questionmark's results")
+    results_publish: Statuses = Field(frozenset("249"), description="Questionmark's result statuses that become grades")
+    results_review: Statuses = Field(frozenset("357"), description="result statuses that a person decides on first")
+    results_days: Days = Field(14, description="days after a schedule's end in which its results are still read")
+    results_stale_days: Days = Field(7, description="days after which an unfinished attempt is told as stale")
+    results_session_key: Key = Field("SESSION", description="optionalData key that names the session a column is for")
+    results_assessment_key: Key = Field(
+        "ASSESSMENT", description="optionalData key that names the assessment a column is for"
+    )
+    results_file: str = Field(
+        "", description="CSV file session,assessment,courseId,name: which column takes which results; it wins"
+    )
+
+    @field_validator("time_zone", "sessions_time_zone", "questionmark_results_time_zone")
     @classmethod
     def _zone_exists(cls, value: str) -> str:
         try:
@@ -119,6 +179,16 @@ class Settings(BaseModel):
     def zone(self) -> ZoneInfo:
         """The zone in which times are shown."""
         return ZoneInfo(self.time_zone)
+
+    @cached_property
+    def results_zone(self) -> ZoneInfo:
+        """The zone of the times of Questionmark's results."""
+        return ZoneInfo(self.questionmark_results_time_zone)
+
+    @cached_property
+    def sessions_zone(self) -> ZoneInfo:
+        """The zone of a session's dates that name none."""
+        return ZoneInfo(self.sessions_time_zone)
 
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:

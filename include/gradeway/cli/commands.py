@@ -13,6 +13,8 @@ from pathlib import Path
 import click
 
 from gradeway import __version__
+from gradeway.cli.result_commands import results, vendors
+from gradeway.cli.session_commands import sessions
 from gradeway.cli.shell import Shell, command, verbose_option
 
 BATCH = click.IntRange(min=1, max=2**31 - 1)
@@ -238,6 +240,33 @@ def settings(output: str) -> int:
     return list_settings(output)
 
 
+main.add_command(sessions)
+main.add_command(results)
+main.add_command(vendors)
+
+
+@command(main)
+@click.argument("schedule")
+@click.argument("learner")
+def launch(schedule: str, learner: str, output: str) -> int:
+    """Print the link with which a participant takes an exam now.
+
+    SCHEDULE is the name of a session or the ID of its schedule, LEARNER a participant's login
+    name or ID. The link starts or resumes the exam, is good for one use and a short time, and
+    is kept nowhere: hand it on at once.
+
+    Exit code 1 if there is nothing that the participant may do now.
+
+    \b
+    Examples:
+      gradeway launch 'Anatomy midterm 1A' a.okafor00
+      gradeway launch 11887 510001
+    """
+    from gradeway.cli.results import print_launch
+
+    return print_launch(schedule, learner, output)
+
+
 @main.group()
 @verbose_option
 def db() -> None:
@@ -263,3 +292,46 @@ def upgrade(output: str) -> int:
     from gradeway.cli.admin import upgrade_store
 
     return upgrade_store(output)
+
+
+@main.group()
+@verbose_option
+def sandbox() -> None:
+    """Run a stand-in for a vendor's service on this machine.
+
+    \b
+    Example:
+      gradeway sandbox questionmark --port 8411 --data .gradeway/sandbox
+    """
+
+
+@command(sandbox)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8411, show_default=True, help="Port; 0 picks a free one."
+)
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder of the data; made when missing.")
+@click.option("--seed", type=click.Path(path_type=Path), help="JSON file of starting data, for an empty folder.")
+@click.option("--log", type=click.Path(path_type=Path), help="File to append every request to, as JSON lines.")
+@click.option("--area", default="123456", show_default=True, help="Customer number in the URL.")
+@click.option("--user", default="sandbox", show_default=True, help="Login of the service account.")
+@click.option("--password", default="sandbox", show_default=True, help="Its password.")
+def questionmark(
+    port: int, data: Path, seed: Path | None, log: Path | None, area: str, user: str, password: str, output: str
+) -> int:
+    """Run a stand-in for Questionmark's Delivery service.
+
+    Listens on loopback only, keeps its data in the folder, and prints one line with its URL when
+    it is ready; Ctrl-C or SIGTERM ends it. Without a seed it starts with a small made-up faculty.
+    Tests ask it for faults, set its clock and play participants under /_sandbox/.
+
+    Exit code 2 if port, folder, seed or area cannot be used.
+
+    \b
+    Examples:
+      gradeway sandbox questionmark --data .gradeway/sandbox
+      gradeway sandbox questionmark --port 0 --data /tmp/qm --seed seed.json --log /tmp/qm.log
+      curl -u sandbox:sandbox http://127.0.0.1:8411/deliveryodata/123456/Groups
+    """
+    from gradeway.cli.sandbox import run_questionmark
+
+    return run_questionmark(port, data, seed, log, area, (user, password), output)

@@ -21,12 +21,13 @@ from gradeway.errors import (
     FileDefectError,
     GradewayError,
     LostClaimError,
+    PlanError,
     UnknownBatchError,
 )
 
 DONE, FOUND, WRONG_USE, BROKEN = 0, 1, 2, 3
 # The request was right, and the answer is no; every other expected error is about use or settings.
-REFUSALS = (UnknownBatchError, FileDefectError, BatchFailedError, LostClaimError)
+REFUSALS = (UnknownBatchError, FileDefectError, BatchFailedError, LostClaimError, PlanError)
 VERBOSE, LOG = "gradeway.verbose", "gradeway.log"
 
 Command = Callable[..., int]
