@@ -26,6 +26,7 @@ from gradeway.errors import (
     LandingError,
     LostClaimError,
     ReportsDueError,
+    SettingsError,
 )
 from gradeway.landing import claim, keep
 from gradeway.landing.zone import Zone
@@ -67,12 +68,12 @@ class Intake:
         self.zone = Zone(settings.landing)
         self.zone.prepare(feeds.INBOXES)
 
-    def sweep(self, progress: Progress = log.info) -> Sweep:
-        """Take what has landed, load it in stage order, write the reports."""
+    def sweep(self, progress: Progress = log.info, inbox: str = "") -> Sweep:
+        """Take what has landed (in one inbox, if one is named), load it in stage order, write the reports."""
         done = Sweep()
         progress("looking at the inbox")
-        self.claim()
-        for stage in feeds.STAGES:
+        self.claim(inbox)
+        for stage in feeds.stages(inbox):
             self.release(stage, done)
             for batch_id in self.waiting(stage):
                 progress(f"loading batch {batch_id}")
@@ -89,9 +90,10 @@ class Intake:
             done.failed.append(error)
         return done
 
-    def claim(self) -> list[int]:
-        """Take the settled files out of the inboxes; return their batch numbers."""
-        return claim.claim_all(self.zone, self.store, self.settings)
+    def claim(self, inbox: str = "") -> list[int]:
+        """Take the settled files out of the inboxes, or out of one; return their batch numbers."""
+        families = [inbox] if inbox else feeds.INBOXES
+        return [batch for family in families for batch in claim.claim_all(self.zone, family, self.store, self.settings)]
 
     def waiting(self, stage: int) -> list[int]:
         """Return the claimed batches of a stage, oldest first."""
@@ -134,6 +136,8 @@ class Intake:
             return work()
         except LostClaimError:
             return 0
+        except SettingsError:
+            raise  # it says nothing against the file
         except Exception as error:
             if isinstance(error, DBAPIError) and is_away(error):
                 raise
@@ -152,12 +156,12 @@ class Intake:
         A batch whose rows cannot be loaded keeps no other from loading; after as many failures as
         the settings allow its rows are rejected.
         """
-        for batch_id in loading.releasable(self.store, stage):
+        for batch_id in loading.releasable(self.store, self.settings, stage):
             try:
                 done.released += self._attempt(
                     batch_id,
                     partial(loading.release, self.store, self.settings, batch_id),
-                    partial(loading.give_up, self.store, batch_id),
+                    partial(loading.give_up, self.store, self.settings, batch_id),
                 )
             except BatchFailedError as error:
                 done.failed.append(error)

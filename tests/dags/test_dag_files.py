@@ -18,6 +18,7 @@ DAGS = Path(__file__).resolve().parents[2] / "dags"
 EXPECTED = {
     "load_grades.py": {"load_grades"},
     "replay.py": {"replay"},
+    "sync_sessions.py": {"sync_sessions"},
     "housekeeping.py": {"housekeeping"},
 }
 FILES = sorted(path for path in DAGS.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
@@ -30,7 +31,7 @@ PARSE = """
 import importlib, json, sys
 from pathlib import Path
 # What Airflow's own modules do when they are imported is not ours.
-import airflow.providers.standard.operators.empty, airflow.sdk, airflow.triggers.base, croniter
+import airflow.providers.standard.operators.empty, airflow.providers.standard.operators.hitl, airflow.sdk, airflow.triggers.base, croniter
 touched = []
 def watch(event, arguments):
     if event.startswith(("socket.connect", "sqlite3.connect", "subprocess", "os.mkdir", "os.rename")):

@@ -25,7 +25,7 @@ from gradeway.errors import (
 from gradeway.orchestration import alerts, assets, policy, steps
 from gradeway.reasons import Reason
 
-DAG_IDS = ["load_grades", "replay", "housekeeping"]
+DAG_IDS = ["load_grades", "replay", "housekeeping", "sync_sessions"]
 
 
 @pytest.fixture(params=DAG_IDS)
@@ -88,7 +88,7 @@ def test_only_what_may_pass_is_tried_again(error: Exception, action: RetryAction
 
 
 def test_the_stages_are_those_of_the_feeds() -> None:
-    assert tuple(stage.number for stage in steps.STAGES) == feeds.STAGES
+    assert [stage.number for stage in steps.STAGES] == feeds.stages("grades")
 
 
 def test_columns_and_schemas_load_one_after_another() -> None:

@@ -6,8 +6,11 @@ store in two databases of one PostgreSQL.
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -113,7 +116,7 @@ def test_what_lands_is_loaded(world: World) -> None:
     run = world.api.trigger("replay", {"batch": first})
     assert world.api.wait("replay", run) == "success"
     told = world.api.get(f"/dags/replay/dagRuns/{run}/taskInstances/rehearse/xcomEntries/return_value")["value"]
-    assert (told["rows_in"], told["unchanged"], told["rejected"]) == (1, 1, 0)
+    assert (told["in"], told["unchanged"], told["rejected"]) == (1, 1, 0)
     states = {each["task_id"]: each["state"] for each in world.api.task_instances("replay", run)}
     assert states == {"rehearse": "success", "enter": "skipped"}
 
@@ -124,3 +127,44 @@ def test_what_lands_is_loaded(world: World) -> None:
     assert not list((world.home / "landing/claimed").iterdir())
     assert len(list((world.home / "landing/archive").rglob("*.*"))) == 11
     assert len(list((world.home / "landing/reports").rglob("report.json"))) == 11
+
+
+def test_a_killed_worker_loses_and_doubles_nothing(world: World) -> None:
+    learners = 40_000
+    rows = "".join(f"KILL1|K{number:05d}|Exam|{number % 100}\n" for number in range(learners))
+    world.drop("kill.colnc", "courseId|name|points\nKILL1|Exam|100\n")
+    world.until("SELECT count(*) FROM grade_column WHERE name = 'Exam'", [(1,)])
+    world.rest()
+    world.drop("kill.colncval", f"courseId|userId|name|value\n{rows}")
+    world.until("SELECT state FROM batch WHERE file_name = 'kill.colncval'", [("claimed",)])
+    kill_a_load(world)
+    world.until("SELECT state, report_due FROM batch WHERE file_name = 'kill.colncval'", LOADED, 240)
+    world.rest()
+    killed = "SELECT count(*) FROM grade JOIN learner ON learner.id = learner_id WHERE source_id LIKE 'K%'"
+    assert world.ask(killed) == [(learners,)]
+    assert world.ask("SELECT created, rejected, parked FROM batch WHERE file_name = 'kill.colncval'") == [
+        (learners, 0, 0)
+    ]
+    assert not list((world.home / "landing/claimed").iterdir())
+
+
+LOADED = [("loaded", False)]
+
+
+def kill_a_load(world: World) -> None:
+    """Kill the process that runs a task which loads grades, as the kernel would for lack of memory."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        running = [
+            each
+            for run in world.api.runs("load_grades")
+            if run["state"] == "running"
+            for each in world.api.task_instances("load_grades", run["dag_run_id"])
+            if each["task_id"] == "grades.load" and each["state"] == "running" and each["pid"]
+        ]
+        for each in running:
+            with suppress(ProcessLookupError):
+                os.kill(each["pid"], signal.SIGKILL)
+                return
+        time.sleep(0.05)
+    pytest.fail("no load was seen running")

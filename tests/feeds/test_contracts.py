@@ -1,4 +1,4 @@
-"""The six feeds are what the vendor's page says: columns, marks, sizes, defaults, keys, order."""
+"""The six grade feeds are what the vendor's page says: columns, marks, sizes, defaults, keys, order."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def test_what_a_feed_depends_on_has_a_smaller_stage() -> None:
     stage = {name: spec.stage for name, spec in FEEDS.items()}
     assert stage["sch"] < min(stage["asg"], stage["col"], stage["colnc"])
     assert max(stage["asg"], stage["col"], stage["colnc"]) < min(stage["colext"], stage["colncval"])
-    assert tuple(sorted(set(stage.values()))) == feeds.STAGES
+    assert sorted(set(stage.values())) == feeds.stages()
 
 
 @VENDOR_FEEDS
@@ -224,12 +224,12 @@ def test_a_feed_tells_people_where_its_contract_comes_from(feed: str) -> None:
     ],
 )
 def test_a_file_belongs_to_the_feed_of_its_ending(name: str, feed: str | None) -> None:
-    spec = feeds.of_file(name)
+    spec = feeds.of_file(name, inbox="grades")
     assert (spec.name if spec else None) == feed
 
 
 def test_a_file_belongs_only_to_feeds_of_its_own_inbox() -> None:
-    assert feeds.of_file("a.colncval", "elsewhere") is None
+    assert feeds.of_file("a.colncval", inbox="sessions") is None
 
 
 def test_the_reject_policy_is_the_settings_own() -> None:

@@ -13,6 +13,8 @@ import pytest
 
 from fixtures.corpus import FEED_FILES, code_of, feed_files, read
 from fixtures.intakes import Site
+from gradeway import feeds
+from gradeway.checks.header import REASON_COLUMNS
 from gradeway.feeds import FEEDS
 from gradeway.reasons import Level, Reason
 
@@ -20,6 +22,10 @@ GOOD, BAD, ODD = (
     [pytest.param(path, id=f"{feed}-{path.stem}") for feed in FEEDS for path in feed_files(feed, kind)]
     for kind in ("good", "bad", "odd")
 )
+
+
+def feed_of(path: Path) -> str:
+    return path.parent.parent.name
 
 
 @pytest.mark.parametrize("kind", ["good", "bad"])
@@ -35,14 +41,14 @@ def test_each_fixture_belongs_to_a_feed() -> None:
 
 @pytest.mark.parametrize("path", GOOD)
 def test_a_good_file_reads_without_a_finding(path: Path) -> None:
-    reading = read(path.read_bytes(), path.suffix[1:])
+    reading = read(path.read_bytes(), feed_of(path))
     assert reading.findings == []
     assert reading.rows == len(reading.good) > 0
 
 
 @pytest.mark.parametrize("path", BAD)
 def test_a_bad_file_is_rejected_for_the_reason_in_its_name(path: Path) -> None:
-    reading, reason = read(path.read_bytes(), path.suffix[1:]), code_of(path)
+    reading, reason = read(path.read_bytes(), feed_of(path)), code_of(path)
     if reason.level is Level.FILE:
         assert [finding.reason for finding in reading.findings] == [reason]
     else:
@@ -55,7 +61,7 @@ def test_a_bad_file_is_rejected_for_the_reason_in_its_name(path: Path) -> None:
 
 @pytest.mark.parametrize("path", ODD)
 def test_an_odd_file_loses_nothing_and_is_told_the_reason_in_its_name(path: Path) -> None:
-    reading, reason = read(path.read_bytes(), path.suffix[1:]), code_of(path)
+    reading, reason = read(path.read_bytes(), feed_of(path)), code_of(path)
     assert set(reading.codes) == {reason.value}
     assert reason.level is Level.WARNING
     repeated = reading.codes.get(Reason.DUPLICATE_COLLAPSED.value, 0)
@@ -65,10 +71,19 @@ def test_an_odd_file_loses_nothing_and_is_told_the_reason_in_its_name(path: Path
 def test_the_good_files_of_all_feeds_load_in_one_sweep_without_a_reject(site: Site) -> None:
     files = [path for feed in FEEDS for path in feed_files(feed, "good")]
     for path in files:
-        site.drop(f"{path.parent.parent.name}-{path.name}", path.read_bytes())
+        site.drop(f"{feed_of(path)}-{path.name}", path.read_bytes(), FEEDS[feed_of(path)].inbox)
     batches = site.sweep()
     assert len(batches) == len(files)
     for name, batch in batches.items():
         outcome = (batch.state, batch.rejected, batch.parked, batch.balanced)
         assert (name, *outcome) == (name, "loaded", 0, 0, True)
         assert batch.rows_in > 0
+
+
+@pytest.mark.parametrize("path", GOOD)
+def test_a_file_is_taken_for_its_feed(path: Path) -> None:
+    header = path.read_text(encoding="utf-8").splitlines()[0]
+    spec = feeds.of_file(path.name, header)
+    assert spec is FEEDS[feed_of(path)]
+    reasons = spec.separators[:1] or "|"
+    assert feeds.of_file(path.name, reasons.join((*REASON_COLUMNS, header))) is spec

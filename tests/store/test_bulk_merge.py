@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from gradeway.store.bulk import GradeStage, Merged, listed
+from gradeway.store.bulk import GradeStage, Merged
+from gradeway.store.dialects import listed
 from gradeway.store.engine import Store
+from gradeway.store.grades import Grades
 from gradeway.store.models import Grade, GradeHistory
 from loading.world import World
 
@@ -33,8 +35,10 @@ def merge(store: Store, batch: int, grades: Mapping[Key, str], *, confirm: bool 
         stage = GradeStage(connection)
         for some in np.array_split(np.arange(len(items)), slices):
             keys = np.array([items[place][0] for place in some], dtype=np.int32).reshape(-1, 2)
-            values = np.array([items[place][1].encode() for place in some], dtype=np.bytes_)
-            stage.add(keys[:, 0], keys[:, 1], (some + 2).astype(np.int32), values)
+            lines = (some + 2).astype(np.int32)
+            stage.add(
+                Grades.of(keys[:, 0], keys[:, 1], lines, np.arange(len(some)), [items[place][1] for place in some])
+            )
         connection.commit()
         with store.exclusive(connection):
             return stage.merge(batch, confirm=confirm)
@@ -73,7 +77,7 @@ def test_dropped_lines_are_not_merged(store: Store) -> None:
     with store.connection() as connection:
         stage = GradeStage(connection)
         ids = np.arange(12_000, dtype=np.int32)
-        stage.add(ids, ids, ids + 2, np.full(len(ids), b"1"))
+        stage.add(Grades.of(ids, ids, ids + 2, np.zeros(len(ids)), ["1"]))
         stage.park([(20_000, "C", "X", {"a": "b"}), (20_001, "C", "X", {"a": "c"})])
         stage.drop({*range(3, 11_003), 20_000, 99_999})
         connection.commit()
@@ -100,7 +104,7 @@ def test_the_largest_ids_and_lines(store: Store) -> None:
     with store.connection() as connection:
         stage = GradeStage(connection)
         ids = np.array([largest], dtype=np.int32)
-        stage.add(ids, ids, ids, np.array([b"1"]))
+        stage.add(Grades.of(ids, ids, ids, np.zeros(1), ["1"]))
         connection.commit()
         with store.exclusive(connection):
             stage.merge(largest, confirm=False)

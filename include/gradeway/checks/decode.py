@@ -2,8 +2,8 @@
 
 A record is one physical line; the format has no line breaks inside values, so a broken quote
 costs its own line and never the lines after it. Blocks of whole lines are scanned as arrays of
-bytes: lines with exactly the right number of separators and nothing odd go to pandas in one
-call, the few others are read one by one. Memory is bounded by the block, not by the file.
+bytes: lines with exactly the right number of separators and nothing odd are taken together, the
+few others are read one by one. Memory is bounded by the block, not by the file.
 
 Cells stay text: a blank cell is ``""``, a column the file lacks is absent from the frame. The
 columns are categorical, so that what depends on a text alone is done once for each distinct text.
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -30,6 +29,7 @@ from gradeway.errors import FileDefectError
 from gradeway.feeds.spec import FeedSpec
 from gradeway.reasons import Finding, Reason
 from gradeway.settings import Settings
+from gradeway.words import Cells
 
 BLOCK = 4 << 20
 MAX_LINE = 1 << 20
@@ -110,6 +110,7 @@ class Decoder:
             text = decode(line, self._settings)
         except UnicodeDecodeError as error:
             raise FileDefectError(Reason.FILE_ENCODING, f"byte {error.start + 1} of the header", 1) from None
+        self._settings = spec.as_read(self._settings, text)
         return read_header(text, spec, self._settings)
 
     def _whole_lines(self, stream: BinaryIO) -> Iterator[bytes]:
@@ -174,11 +175,14 @@ class _BlockReader:
         self._first = first_line
         self._header = header
         self._settings = settings
-        self._delimiter = settings.delimiter.encode()
-        bytes_ = np.frombuffer(block, dtype=np.uint8)
-        self._ends: Lines = np.flatnonzero(bytes_ == NEWLINE)
-        self._starts: Lines = np.concatenate(([0], self._ends[:-1] + 1)).astype(np.int64)
-        self._bytes = bytes_
+        self._delimiter = ord(settings.delimiter)
+        self._bytes = np.frombuffer(block, dtype=np.uint8)
+        is_newline = self._bytes == NEWLINE
+        # ends of cells: of the last one of a line, its newline
+        self._marks: Lines = np.flatnonzero((self._bytes == self._delimiter) | is_newline)
+        self._last: npt.NDArray[np.bool_] = is_newline[self._marks]
+        self._ends: Lines = self._marks[self._last]
+        self._starts: Lines = np.concatenate(([0], self._ends[:-1] + 1))
 
     def read(self) -> Slice:
         odd = self._odd_lines()
@@ -190,9 +194,9 @@ class _BlockReader:
         return Slice(self._finish(frame), len(self._ends) - blank, findings)
 
     def _odd_lines(self) -> npt.NDArray[np.bool_]:
-        """Mark the lines that pandas must not see: wrong width, quotes, control bytes, bad text."""
-        separators = self._count_in_lines(np.flatnonzero(self._bytes == self._delimiter[0]))
-        odd: npt.NDArray[np.bool_] = (separators != self._header.width - 1) | (self._ends - self._starts > MAX_LINE)
+        """Mark the lines that need care: wrong width, quotes, control bytes, bad text."""
+        cells = np.diff(np.flatnonzero(self._last), prepend=-1)
+        odd: npt.NDArray[np.bool_] = (cells != self._header.width) | (self._ends - self._starts > MAX_LINE)
         if b'"' in self._block:
             odd |= self._count_in_lines(np.flatnonzero(self._bytes == QUOTE)) > 0
         if self._header_line + b"\n" in self._block:
@@ -229,32 +233,17 @@ class _BlockReader:
         numbers = self._first + np.flatnonzero(~odd)
         if not len(numbers):
             return _frame({}, self._header)
-        frame = pd.read_csv(
-            io.BytesIO(self._without(odd)),
-            sep=self._settings.delimiter,
-            header=None,
-            names=list(self._header.names),
-            dtype="category",
-            na_filter=False,
-            low_memory=False,
-            quoting=csv.QUOTE_NONE,
-            skip_blank_lines=False,
-            lineterminator="\n",
-            encoding="utf-8",
-            engine="c",
-        )
-        frame.index = pd.Index(numbers)
-        return frame
+        cells = self._cells(odd)
+        columns = {name: _categorical(*cells.distinct(place)) for place, name in enumerate(self._header.names)}
+        return pd.DataFrame(columns, index=pd.Index(numbers))
 
-    def _without(self, odd: npt.NDArray[np.bool_]) -> bytes:
-        if not odd.any():
-            return self._block
-        kept, start = [], 0
-        for line in np.flatnonzero(odd):
-            kept.append(self._block[start : self._starts[line]])
-            start = self._ends[line] + 1
-        kept.append(self._block[start:])
-        return b"".join(kept)
+    def _cells(self, odd: npt.NDArray[np.bool_]) -> Cells:
+        """Return the cells of the lines that are not odd."""
+        block, marks = self._block, self._marks
+        if odd.any():
+            kept = self._bytes[np.repeat(~odd, self._ends + 1 - self._starts)]
+            block, marks = kept.tobytes(), np.flatnonzero((kept == self._delimiter) | (kept == NEWLINE))
+        return Cells(block, marks.reshape(-1, self._header.width))
 
     def _read_one_by_one(self, lines: Lines) -> tuple[pd.DataFrame, list[Finding], int]:
         rows: dict[int, list[str]] = {}
@@ -284,14 +273,23 @@ def _frame(rows: dict[int, list[str]], header: Header) -> pd.DataFrame:
     return frame.set_index(frame.index.astype("int64"))
 
 
+def _categorical(codes: Lines, texts: list[str]) -> pd.Categorical:
+    return pd.Categorical.from_codes(codes, categories=pd.Index(texts, dtype=object))
+
+
 def _clean(column: pd.Series[Any]) -> pd.Series[Any]:
     """Return the column as a categorical of trimmed texts in composed Unicode (NFC)."""
     found = column.astype("category").cat
-    plain = (text.replace(BOM_TEXT, "") for text in found.categories.tolist())
-    texts = [unicodedata.normalize("NFC", text).strip() for text in plain]
+    given = found.categories.tolist()
+    texts = [text.strip() if text.isascii() else _composed(text) for text in given]
+    if texts == given:
+        return column.astype("category")
     codes, distinct = pd.factorize(np.array(texts, dtype=object))
-    cells = pd.Categorical.from_codes(codes[found.codes], categories=pd.Index(distinct, dtype=object))
-    return pd.Series(cells, index=column.index)
+    return pd.Series(_categorical(codes[found.codes], list(distinct)), index=column.index)
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text.replace(BOM_TEXT, "")).strip()
 
 
 def read_line(raw: bytes, width: int, settings: Settings) -> tuple[list[str], Reason | None]:
@@ -301,7 +299,8 @@ def read_line(raw: bytes, width: int, settings: Settings) -> tuple[list[str], Re
     if CONTROL.search(raw):
         return [], Reason.ROW_CONTROL
     try:
-        cells = next(csv.reader([decode(raw, settings)], delimiter=settings.delimiter, strict=True))
+        text = decode(raw, settings)
+        cells = next(csv.reader([text], delimiter=settings.delimiter, strict=True, skipinitialspace=True))
     except UnicodeDecodeError:
         return [], Reason.ROW_ENCODING
     except csv.Error:
@@ -310,7 +309,7 @@ def read_line(raw: bytes, width: int, settings: Settings) -> tuple[list[str], Re
         return cells[:-1], Reason.CELL_SURPLUS
     if len(cells) != width:
         return [], Reason.ROW_SHORT if len(cells) < width else Reason.ROW_LONG
-    return cells, None
+    return cells, Reason.SPACE_BEFORE_QUOTE if f'{settings.delimiter} "' in text else None
 
 
 def unguard(frame: pd.DataFrame) -> pd.DataFrame:

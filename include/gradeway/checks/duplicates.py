@@ -30,11 +30,12 @@ class Duplicates:
 
     def watch(self, frame: pd.DataFrame) -> None:
         """Remember the keys of a slice."""
-        self._seen.append(self._hash(frame))
+        self._seen.append(np.sort(self._hash(frame)))
 
     def suspects(self) -> Hashes:
         """Return the hashes that more than one row has."""
-        every = np.sort(np.concatenate(self._seen)) if self._seen else np.empty(0, dtype=np.uint64)
+        # the stable sort takes the sorted slices as they are and merges them
+        every = np.sort(np.concatenate(self._seen), kind="stable") if self._seen else np.empty(0, dtype=np.uint64)
         return np.unique(every[1:][every[1:] == every[:-1]])
 
     def compare(self, frames: Iterable[pd.DataFrame], suspects: Hashes) -> list[Finding]:

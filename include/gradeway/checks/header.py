@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass, field
 
 from gradeway.errors import FileDefectError
-from gradeway.feeds.spec import FeedSpec, fold
+from gradeway.feeds.spec import FeedSpec
 from gradeway.reasons import Finding, Reason
 from gradeway.settings import Settings
 
@@ -20,16 +20,21 @@ SHOWN = 40
 
 @dataclass(frozen=True)
 class Header:
-    """The columns of one file in their order: canonical names, or a reason column's name."""
+    """The columns of one file in their order: canonical names, or the name of one that is not read."""
 
     names: tuple[str, ...]
-    width: int
+    known: tuple[str, ...]
     findings: tuple[Finding, ...] = field(default=())
 
     @property
+    def width(self) -> int:
+        """How many cells a row has."""
+        return len(self.names)
+
+    @property
     def columns(self) -> tuple[str, ...]:
-        """The feed's columns that the file has."""
-        return tuple(name for name in self.names if name not in REASON_COLUMNS)
+        """The feed's columns that the file has and that are read."""
+        return tuple(name for name in self.names if name in self.known)
 
 
 def read_header(line: str, spec: FeedSpec, settings: Settings) -> Header:
@@ -49,7 +54,7 @@ def read_header(line: str, spec: FeedSpec, settings: Settings) -> Header:
     findings = [Finding(Reason.CELL_SURPLUS, 1)] if surplus else []
     findings += _aliases(cells, found)
     findings += _missing(found, spec, settings)
-    return Header(found, len(found), tuple(findings))
+    return Header(found, tuple(spec.names.values()), tuple(findings))
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
@@ -61,7 +66,7 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 def _bind(cell: str, spec: FeedSpec) -> str | None:
-    return cell if cell in REASON_COLUMNS else spec.names.get(fold(cell))
+    return cell if cell in REASON_COLUMNS else spec.bind(cell)
 
 
 def _refuse_unreadable(line: str, names: list[str | None], settings: Settings) -> None:
@@ -99,5 +104,5 @@ def _missing(names: tuple[str, ...], spec: FeedSpec, settings: Settings) -> list
         if name not in names:
             if column.required:
                 raise FileDefectError(Reason.HEADER_INCOMPLETE, "the column is required", 1, name)
-            findings.append(Finding(Reason.HEADER_PARTIAL, 1, name))
+            findings += [] if spec.is_partial else [Finding(Reason.HEADER_PARTIAL, 1, name)]
     return findings

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from gradeway.checks.files import whole
 from gradeway.checks.page import page
-from gradeway.feeds import FEEDS
+from gradeway.feeds import FEEDS, suffix_of
 from gradeway.reasons import Level, Reason
 from gradeway.settings import Settings
 from gradeway.store import ledger
@@ -46,7 +46,8 @@ def report(session: Session, batch: Batch) -> dict[str, Any]:
         "waiting": _waiting(session, batch.id),
         "findings": [finding.told() for finding in findings],
         "findings_total": sum((batch.reasons or {}).values()),
-        "reject_file": f"rejects-{batch.id}.{batch.feed}" if batch.rejected else None,
+        "ending": suffix_of(batch.feed),
+        "reject_file": f"rejects-{batch.id}{suffix_of(batch.feed)}" if batch.rejected else None,
     }
 
 

@@ -58,4 +58,6 @@ def _warnings(frame: pd.DataFrame, contract: DataFrameSchema) -> list[Finding]:
             reasons = {cell: warn(cell) for cell in frame[name].unique() if cell}
             odd = frame.loc[frame[name].isin([cell for cell, reason in reasons.items() if reason]), name]
             findings += [Finding(reasons[cell], int(line), name) for line, cell in odd.items()]
+    for reason, holds in ((contract.metadata or {}).get("hints") or {}).items():
+        findings += [Finding(reason, int(line)) for line, good in holds(frame).items() if not good]
     return findings

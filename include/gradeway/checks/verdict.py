@@ -12,7 +12,11 @@ from gradeway.store.models import BatchState
 
 Report = dict[str, Any]
 
-PARENTS = {"schema": "grade schema (.sch)", "column": "grade column (.colnc, .col or .asg)"}
+PARENTS = {
+    "schema": "grade schema (.sch)",
+    "column": "grade column (.colnc, .col or .asg)",
+    "result": "column for results (.colnc or .asg, with the session or the assessment in its optionalData)",
+}
 
 
 class Tone(StrEnum):
@@ -106,7 +110,7 @@ def _correct(report: Report) -> tuple[str, ...]:
         f"Open the reject file {report['reject_file']}. It holds {holds}.",
         "Correct the lines. The first columns (_line, _code, _column, _remedy, _guarded) say what is wrong "
         "in each; leave them as they are.",
-        f"Save the file as text with the ending .{report['feed']} and drop it into the inbox, where you dropped "
+        f"Save the file as text with the ending {report['ending']} and drop it into the inbox, where you dropped "
         "the first one. It loads like any other file.",
     )
 

@@ -12,7 +12,7 @@ from gradeway.checks.verdict import verdict
 from gradeway.cli import out
 from gradeway.cli.out import Field
 from gradeway.cli.shell import DONE
-from gradeway.feeds import FEEDS
+from gradeway.feeds import FEEDS, suffix_of
 from gradeway.landing.zone import Zone
 from gradeway.settings import Settings, load
 from gradeway.store import ledger, overview
@@ -65,7 +65,7 @@ def paths_of(batch: Batch, settings: Settings) -> dict[str, str | None]:
     paths = {
         "report": folder / "report.html",
         "report_json": folder / "report.json",
-        "reject_file": folder / f"rejects-{batch.id}.{batch.feed}",
+        "reject_file": folder / f"rejects-{batch.id}{suffix_of(batch.feed)}",
         "landed_bytes": settings.landing / batch.place,
     }
     return {name: str(path) if path.exists() else None for name, path in paths.items()}

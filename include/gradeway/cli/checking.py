@@ -18,9 +18,9 @@ from gradeway.cli import out
 from gradeway.cli.out import Field
 from gradeway.cli.shell import DONE, FOUND
 from gradeway.errors import FileDefectError
-from gradeway.feeds import FEEDS
+from gradeway.feeds import FEEDS, of_file
 from gradeway.feeds.spec import FeedSpec, RejectPolicy
-from gradeway.landing.claim import open_plain
+from gradeway.landing.claim import first_line, open_plain
 from gradeway.landing.zone import shown
 from gradeway.reasons import Finding, Level, Reason
 from gradeway.settings import Settings, load
@@ -88,13 +88,13 @@ def check_files(files: Sequence[Path], feed: str | None, limit: int, output: str
 
 def _checked(files: Iterable[Path], feed: str | None, settings: Settings) -> Iterator[Result]:
     for path in files:
-        spec = FEEDS.get((feed or path.suffix.removeprefix(".")).lower())
-        yield _check(path, spec, settings)
+        yield _check(path, feed, settings)
 
 
-def _check(path: Path, spec: FeedSpec | None, settings: Settings) -> Result:
-    result = Result(path, spec)
+def _check(path: Path, feed: str | None, settings: Settings) -> Result:
+    result = Result(path, None)
     try:
+        result.spec = spec = FEEDS[feed.lower()] if feed else of_file(path.name, first_line(path))
         with _watched(path) as open_file:
             if spec:
                 _read(CheckedFile(open_file, spec, settings), result, settings)
@@ -168,7 +168,7 @@ def _print(result: Result, limit: int) -> Judgement:
 def _line(result: Result) -> str:
     if result.error:
         return f"UNREADABLE, {result.error}"
-    name = f"{result.spec.title} (.{result.spec.name})" if result.spec else "no feed"
+    name = f"{result.spec.title} ({result.spec.suffix})" if result.spec else "no feed"
     warnings = f", {out.count(result.warnings, 'warning')}" if result.warnings else ""
     return f"{result.verdict.upper()}, {name}: {_counts(result)}{warnings}"
 

@@ -126,7 +126,7 @@ def replay_batch(batch_id: int, output: str) -> int:
             intake.process(again)
         except BatchFailedError as error:
             done.failed.append(error)
-        for stage in feeds.STAGES:
+        for stage in feeds.stages():
             intake.release(stage, done)
         done.batches = intake.finish()
     return _tell(intake, done, before, output)

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from gradeway.errors import SettingsError
-from gradeway.feeds import asg, col, colext, colnc, colncval, sch
-from gradeway.feeds.spec import FeedSpec
+from gradeway.feeds import asg, col, colext, colnc, colncval, groups, members, results, sch, sessions
+from gradeway.feeds.spec import FeedSpec, fold
 from gradeway.settings import Settings
 
 FEEDS: dict[str, FeedSpec] = {
-    spec.name: spec for spec in (sch.SPEC, asg.SPEC, col.SPEC, colnc.SPEC, colext.SPEC, colncval.SPEC)
+    spec.name: spec
+    for spec in (
+        *(sch.SPEC, asg.SPEC, col.SPEC, colnc.SPEC, colext.SPEC, colncval.SPEC),
+        *(groups.SPEC, members.SPEC, sessions.SPEC, results.SPEC),
+    )
 }
-STAGES: tuple[int, ...] = tuple(sorted({spec.stage for spec in FEEDS.values()}))
 INBOXES: tuple[str, ...] = tuple(sorted({spec.inbox for spec in FEEDS.values()}))
+
+
+def stages(inbox: str = "") -> list[int]:
+    """Return the stages of an inbox's feeds, or of all, in load order."""
+    return sorted({spec.stage for spec in FEEDS.values() if inbox in {"", spec.inbox}})
 
 
 def check(settings: Settings) -> None:
@@ -25,7 +33,20 @@ def check(settings: Settings) -> None:
         raise SettingsError(msg)
 
 
-def of_file(name: str, inbox: str = "grades") -> FeedSpec | None:
-    """Return the feed of an inbox that takes files of this name, by its ending in any case."""
-    spec = FEEDS.get(name.rpartition(".")[2].lower()) if "." in name else None
-    return spec if spec and spec.inbox == inbox else None
+def of_file(name: str, header: str = "", inbox: str = "") -> FeedSpec | None:
+    """Return the feed, of an inbox if one is given, that takes a file: by its ending, then by its header line.
+
+    Among feeds of one ending it is one whose required columns are there, and among those the one
+    that knows the most of the header's names and the fewest others.
+    """
+    ending = f".{name.rpartition('.')[2].lower()}" if "." in name else ""
+    specs = [spec for spec in FEEDS.values() if spec.suffix == ending and inbox in {"", spec.inbox}]
+    if len(specs) < 2:
+        return specs[0] if specs else None
+    named = {fold(cell.strip().strip('"')) for cell in header.replace(";", ",").split(",")}
+    return max(specs, key=lambda spec: (spec.required <= named, len(named & spec.names.keys()), -len(spec.names)))
+
+
+def suffix_of(feed: str) -> str:
+    """Return the file ending of a feed, with its dot; nothing where there is no such feed."""
+    return FEEDS[feed].suffix if feed in FEEDS else ""

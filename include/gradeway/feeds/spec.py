@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from gradeway.feeds import cells
@@ -54,32 +54,40 @@ def column(
     parser: Parser,
     *,
     required: bool = False,
+    filled: bool = False,
     default: object = None,
     warn: Callable[[str], Reason | None] | None = None,
 ) -> Column:
     """Describe one column of a contract.
 
     ``default`` is the value a blank or never given cell stands for. A required column must be
-    in the header and its cells must be filled. ``warn`` names what is odd about an accepted cell.
+    in the header and its cells must be filled; a filled one may be absent, but its cells not blank.
+    ``warn`` names what is odd about an accepted cell.
     """
     from pandera.pandas import Check, Column
 
-    checks = [Check(_filled, name="filled")] if required else []
+    checks = [Check(_filled, name="filled")] if required or filled else []
     checks.append(Check(lambda series: _passes(series, parser), name="parses"))
     metadata = {"parser": parser, "default": default, "warn": warn}
     return Column(checks=checks, required=required, metadata=metadata)
 
 
-def table(columns: dict[str, Column], rules: Mapping[Reason, Rule] | None = None) -> DataFrameSchema:
-    """Make a contract of its columns and of rules on whole rows, each with the reason it is broken for."""
+def table(
+    columns: dict[str, Column], rules: Mapping[Reason, Rule] | None = None, hints: Mapping[Reason, Rule] | None = None
+) -> DataFrameSchema:
+    """Make a contract of its columns and of rules on whole rows, each with the reason it is broken for.
+
+    A row that breaks a rule is rejected; one that breaks a hint is accepted with a warning.
+    """
     from pandera.pandas import Check, DataFrameSchema
 
-    return DataFrameSchema(columns, checks=[Check(rule, name=reason.value) for reason, rule in (rules or {}).items()])
+    checks = [Check(rule, name=reason.value) for reason, rule in (rules or {}).items()]
+    return DataFrameSchema(columns, checks=checks, metadata={"hints": hints or {}})
 
 
 def text(size: int, *, required: bool = False, hint: str = "") -> Column:
     """Describe a text column of at most ``size`` characters."""
-    return column(lambda cell: cells.parse_text(cell, size=size, hint=hint), required=required, default="")
+    return column(partial(cells.parse_text, size=size, hint=hint), required=required, default="")
 
 
 def boolean() -> Column:
@@ -109,7 +117,7 @@ class FeedSpec:
     """One feed.
 
     Attributes:
-        name: the file ending without its dot, which names the feed everywhere.
+        name: what names the feed everywhere; its file ending, unless `ending` gives another.
         title: what people call it.
         stage: place in the load order; a stage depends only on smaller ones.
         build: makes the pandera contract for given settings.
@@ -118,6 +126,10 @@ class FeedSpec:
         source: the vendor's document that the contract follows.
         loader: where the loader of its rows is, as ``module:class``; it needs the store, which feeds do not know.
         inbox: the folder below ``inbox/`` where its files land.
+        ending: the file ending without its dot; feeds of one ending are told apart by their headers.
+        separators: what may stand between cells; the setting's character unless given.
+        is_partial: whether files are expected to have only some of the columns.
+        unread: beginnings of the names of columns that may be there and are not read.
     """
 
     name: str
@@ -129,11 +141,28 @@ class FeedSpec:
     loader: str
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     inbox: str = "grades"
+    ending: str = ""
+    separators: str = ""
+    is_partial: bool = False
+    unread: tuple[str, ...] = ()
 
     @property
     def suffix(self) -> str:
         """The file ending, with its dot."""
-        return f".{self.name}"
+        return f".{self.ending or self.name}"
+
+    def as_read(self, settings: Settings, header: str) -> Settings:
+        """Return the settings under which a file with this header line is read."""
+        if not self.separators:
+            return settings
+        mark = max(self.separators, key=header.count)  # the first of equals
+        return settings.model_copy(update={"delimiter": mark})
+
+    def bind(self, cell: str) -> str | None:
+        """Return the column that a header cell names; one that is not read goes by its own name."""
+        compared = fold(cell)
+        known = self.names.get(compared)
+        return known or (cell if any(compared.startswith(fold(start)) for start in self.unread) else None)
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -141,6 +170,11 @@ class FeedSpec:
         known = {fold(name): name for name in self.build(Settings()).columns}
         known |= {fold(alias): name for name, others in self.aliases.items() for alias in others}
         return known
+
+    @cached_property
+    def required(self) -> set[str]:
+        """The header names, in their compared form, that a file must have."""
+        return {fold(name) for name, column in self.build(Settings()).columns.items() if column.required}
 
     def policy(self, settings: Settings) -> RejectPolicy:
         """Return what a rejected row costs under these settings."""

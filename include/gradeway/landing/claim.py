@@ -33,6 +33,7 @@ from gradeway.store.models import Batch, BatchState
 log = logging.getLogger(__name__)
 
 UNREAD = "unread-"  # in place of the digest of what must not be read
+HEADER_LIMIT = 1 << 16
 DRAFT = ".copy"  # no inbox yields a name with a leading dot
 
 
@@ -66,16 +67,15 @@ def own(folder: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def claim_all(zone: Zone, store: Store, settings: Settings) -> list[int]:
-    """Claim every settled file of all inboxes; return the new batches' numbers.
+def claim_all(zone: Zone, family: str, store: Store, settings: Settings) -> list[int]:
+    """Claim every settled file of an inbox; return the new batches' numbers.
 
     Files claimed by a run that died before it could write the ledger are adopted.
     """
-    batches = [batch for folder in _folders(zone) if (batch := _adopt(folder, zone, store))]
-    for family in feeds.INBOXES:
-        for entry in settled(zone.inbox(family), settings.settle_seconds):
-            batch = _try_to_claim(entry, family, zone, store)
-            batches += [batch] if batch else []
+    batches = [batch for folder in _folders(zone, family) if (batch := _adopt(folder, zone, store))]
+    for entry in settled(zone.inbox(family), settings.settle_seconds):
+        batch = _try_to_claim(entry, family, zone, store)
+        batches += [batch] if batch else []
     return batches
 
 
@@ -88,8 +88,8 @@ def _try_to_claim(entry: Entry, family: str, zone: Zone, store: Store) -> int | 
         return None
 
 
-def _folders(zone: Zone) -> list[Path]:
-    return sorted(path for path in zone.claimed.iterdir() if path.is_dir())
+def _folders(zone: Zone, family: str) -> list[Path]:
+    return sorted(path for path in zone.claimed.iterdir() if path.is_dir() and path.name.startswith(f"{family}-"))
 
 
 def _adopt(folder: Path, zone: Zone, store: Store) -> int | None:
@@ -158,9 +158,8 @@ def copy(source: Path, target: Path) -> None:
 def _enter(folder: Path, zone: Zone, store: Store) -> int:
     """Write the ledger row of a claimed file; same bytes as before become a duplicate."""
     path = content(folder)
-    spec = feeds.of_file(path.name, folder.name.rpartition("-")[0])
     batch = Batch(
-        feed=spec.name if spec else "",
+        feed="",
         file_name=shown(path.name),
         place=_place(folder, zone),
         claimed_at=clock.now(),
@@ -170,8 +169,9 @@ def _enter(folder: Path, zone: Zone, store: Store) -> int:
     findings: list[Finding] = []
     try:
         batch.sha256, batch.size = fingerprint(path)
-        if not spec:
-            findings = [Finding(Reason.FILE_UNKNOWN)]
+        spec = feeds.of_file(path.name, first_line(path), folder.name.rpartition("-")[0])
+        batch.feed = spec.name if spec else ""
+        findings = [] if spec else [Finding(Reason.FILE_UNKNOWN)]
     except FileDefectError as defect:
         batch.sha256, batch.size = f"{UNREAD}{uuid.uuid4().hex}", 0
         findings = [Finding(defect.reason, None, "", defect.detail)]
@@ -182,6 +182,16 @@ def _enter(folder: Path, zone: Zone, store: Store) -> int:
 
 def _place(folder: Path, zone: Zone) -> str:
     return str(folder.relative_to(zone.root))
+
+
+def first_line(path: Path) -> str:
+    """Return the first line of a plain file, by which feeds of one ending are told apart.
+
+    Raises:
+        FileDefectError: see `open_plain`.
+    """
+    with open_plain(path) as stream:
+        return stream.readline(HEADER_LIMIT).decode("utf-8-sig", errors="replace").strip()
 
 
 def fingerprint(path: Path) -> tuple[str, int]:

@@ -21,13 +21,15 @@ from gradeway.feeds.spec import FeedSpec
 from gradeway.reasons import Finding, Reason
 from gradeway.settings import Settings
 from gradeway.store.engine import Store
+from gradeway.store.exams import ExamSession, SessionGroup
 from gradeway.store.ledger import Tally
 from gradeway.store.models import Change, GradeColumn, GradeSchema, ParkedRow
 
 Item = TypeVar("Item")
+Record = GradeSchema | GradeColumn | SessionGroup | ExamSession
 
 CHUNK = 1000
-SCHEMA, COLUMN = "schema", "column"
+SCHEMA, COLUMN, RESULT = "schema", "column", "result"
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class RowLoader:
         self._rows: dict[int, Row] = {}
         self._confirm = False
         self._parked: list[dict[str, Any]] = []
-        self._changes: list[tuple[GradeSchema | GradeColumn, int, dict[str, Any] | None]] = []
+        self._changes: list[tuple[Record, int, dict[str, Any] | None]] = []
 
     def stage(self, frame: pd.DataFrame) -> None:
         """Take a slice of good rows and parse their cells."""
@@ -138,25 +140,30 @@ class RowLoader:
         self.tally.parked += 1
         self._parked.append(parked(self.job, row.line, row.cells, parent, course, name, clock.now()))
 
-    def revise(self, record: GradeSchema | GradeColumn, wanted: dict[str, Any], row: Row) -> None:
+    def revise(self, record: Record, wanted: dict[str, Any], row: Row) -> None:
         """Bring a record to the wanted values and count the outcome.
 
         Each field keeps the batch that last gave it, and an older batch never replaces it.
         """
+        if self.bring_to(record, wanted, row):
+            self.tally.updated += 1
+        elif any(getattr(record, name) != value for name, value in wanted.items()):
+            self.supersede(row)
+        else:
+            self.tally.unchanged += 1
+
+    def bring_to(self, record: Record, wanted: dict[str, Any], row: Row) -> bool:
+        """Bring a record to the wanted values as `revise` does, but count nothing; return whether it changed."""
         fresh = {name: value for name, value in wanted.items() if record.given.get(name, 0) <= self.job.batch_id}
         before = {name: getattr(record, name) for name, value in fresh.items() if getattr(record, name) != value}
         if before:
             for name in before:
                 setattr(record, name, wanted[name])
             record.batch_id, record.line = self.job.batch_id, row.line
-            self.tally.updated += 1
             self.remember(record, row, before)
-        elif any(getattr(record, name) != value for name, value in wanted.items()):
-            self.supersede(row)
-        else:
-            self.tally.unchanged += 1
-        if before or self._confirm:
+        if before or self._confirm or fresh.keys() - record.given.keys():
             record.given = record.given | dict.fromkeys(fresh, self.job.batch_id)
+        return bool(before)
 
     def supersede(self, row: Row) -> None:
         """Count a row that a newer batch has overtaken."""
@@ -164,7 +171,7 @@ class RowLoader:
         self.tally.superseded += 1
         self.tally.findings.append(Finding(Reason.SUPERSEDED, row.line))
 
-    def create(self, session: Session, record: GradeSchema | GradeColumn, given: Iterable[str], row: Row) -> None:
+    def create(self, session: Session, record: Record, given: Iterable[str], row: Row) -> None:
         """Add a new record, remember which fields its row gave, and count it."""
         record.batch_id, record.line = self.job.batch_id, row.line
         record.given = dict.fromkeys(given, self.job.batch_id)
@@ -172,7 +179,7 @@ class RowLoader:
         self.tally.created += 1
         self.remember(record, row, None)
 
-    def remember(self, record: GradeSchema | GradeColumn, row: Row, before: dict[str, Any] | None) -> None:
+    def remember(self, record: Record, row: Row, before: dict[str, Any] | None) -> None:
         """Keep the history of a record: what it was, or None if it is new."""
         self._changes.append((record, row.line, before))
 

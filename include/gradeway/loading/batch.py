@@ -7,8 +7,11 @@ all, however its worker ends.
 
 from __future__ import annotations
 
+import gc
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,7 +26,8 @@ from gradeway.errors import FileDefectError, LostClaimError
 from gradeway.feeds import FEEDS
 from gradeway.feeds.spec import FeedSpec, RejectPolicy
 from gradeway.landing.claim import open_plain
-from gradeway.loading.base import COLUMN, SCHEMA, Job, loader_of
+from gradeway.loading.base import COLUMN, RESULT, SCHEMA, Job, loader_of
+from gradeway.loading.declared import has_taker
 from gradeway.reasons import Finding, Level, Reason
 from gradeway.settings import Settings
 from gradeway.store import ledger
@@ -32,6 +36,7 @@ from gradeway.store.ledger import Tally
 from gradeway.store.models import Batch, BatchState, Course, GradeColumn, GradeSchema, ParkedRow
 
 RELEASE_SLICE = 100_000
+SLICES_AHEAD = 3
 
 
 def load(store: Store, settings: Settings, batch_id: int, path: Path) -> None:
@@ -44,9 +49,23 @@ def load(store: Store, settings: Settings, batch_id: int, path: Path) -> None:
         batch = ledger.get(session, batch_id)
         spec, sha256 = FEEDS[batch.feed], batch.sha256
     try:
-        _load(store, settings, spec, batch_id, path, sha256)
+        with _imports_at_rest():
+            _load(store, settings, spec, batch_id, path, sha256)
     except FileDefectError as defect:
         ledger.refuse(store, batch_id, Finding(defect.reason, defect.line, defect.column, defect.detail))
+
+
+@contextmanager
+def _imports_at_rest() -> Iterator[None]:
+    """Keep the garbage collector from looking at all that was imported, each time many rows pass by."""
+    if gc.get_freeze_count():
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _load(store: Store, settings: Settings, spec: FeedSpec, batch_id: int, path: Path, sha256: str) -> None:
@@ -101,11 +120,11 @@ def _stage(job: Job, path: Path) -> _Staged:
 
 
 def _ahead(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    """Read one slice ahead in a thread, while the database takes the slice before."""
+    """Read a few slices ahead in a thread, while the database takes those before."""
     with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(next, frames, None)
-        while (frame := coming.result()) is not None:
-            coming = reader.submit(next, frames, None)
+        coming = deque(reader.submit(next, frames, None) for _ in range(SLICES_AHEAD))
+        while (frame := coming.popleft().result()) is not None:
+            coming.append(reader.submit(next, frames, None))
             yield frame
 
 
@@ -138,7 +157,7 @@ class _Staged:
         tally.rows_in = self.checked.rows
         if not tally.refused:
             repeated = len(self.checked.repeated)
-            tally.duplicates, tally.unchanged = repeated, tally.unchanged + repeated
+            tally.duplicates, tally.unchanged = tally.duplicates + repeated, tally.unchanged + repeated
         return tally
 
     def _refused(self, findings: list[Finding]) -> Tally:
@@ -147,11 +166,12 @@ class _Staged:
         return Tally(rejected=self.checked.rows, findings=findings + others, refused=True)
 
 
-def releasable(store: Store, stage: int) -> list[int]:
+def releasable(store: Store, settings: Settings, stage: int) -> list[int]:
     """Return the batches of a stage with waiting rows whose schema or column is there now, oldest first."""
     names = [spec.name for spec in FEEDS.values() if spec.stage == stage]
     with store.session() as session:
-        ready = select(ParkedRow.batch_id).where(ParkedRow.feed.in_(names), _parent_is_there()).distinct()
+        is_there = _parent_is_there(session, settings)
+        ready = select(ParkedRow.batch_id).where(ParkedRow.feed.in_(names), is_there).distinct()
         return list(session.scalars(ready.order_by(ParkedRow.batch_id)))
 
 
@@ -163,17 +183,17 @@ def release(store: Store, settings: Settings, batch_id: int) -> int:
     return released
 
 
-def give_up(store: Store, batch_id: int, what: str) -> None:
+def give_up(store: Store, settings: Settings, batch_id: int, what: str) -> None:
     """Reject a batch's waiting rows that could not be loaded although what they waited for is there."""
     with store.exclusive() as session:
-        ready = select(ParkedRow.line).where(ParkedRow.batch_id == batch_id, _parent_is_there())
+        ready = select(ParkedRow.line).where(ParkedRow.batch_id == batch_id, _parent_is_there(session, settings))
         lines = list(session.scalars(ready.order_by(ParkedRow.line)))
         ledger.forget_parked(session, batch_id, lines)
         findings = [Finding(Reason.RELEASE_FAILED, line, "", what) for line in lines]
         ledger.add(session, batch_id, Tally(rejected=len(lines), parked=-len(lines), findings=findings))
 
 
-def _parent_is_there() -> ColumnElement[bool]:
+def _parent_is_there(session: Session, settings: Settings) -> ColumnElement[bool]:
     schema = exists().where(ParkedRow.parent == SCHEMA, GradeSchema.title == ParkedRow.name)
     column = exists().where(
         ParkedRow.parent == COLUMN,
@@ -181,13 +201,14 @@ def _parent_is_there() -> ColumnElement[bool]:
         GradeColumn.course_id == Course.id,
         GradeColumn.name == ParkedRow.name,
     )
-    return or_(schema, column)
+    return or_(schema, column, has_taker(session, settings))
 
 
 def _release_some(store: Store, settings: Settings, batch_id: int) -> int:
     with store.connection() as connection:
-        ready = select(ParkedRow.line, ParkedRow.cells).where(ParkedRow.batch_id == batch_id, _parent_is_there())
         with store.session() as session:
+            is_there = _parent_is_there(session, settings)
+            ready = select(ParkedRow.line, ParkedRow.cells).where(ParkedRow.batch_id == batch_id, is_there)
             spec = FEEDS[ledger.get(session, batch_id).feed]
             cells = {line: text for line, text in session.execute(ready.order_by(ParkedRow.line).limit(RELEASE_SLICE))}
         if not cells:
@@ -213,7 +234,11 @@ def _release_some(store: Store, settings: Settings, batch_id: int) -> int:
 
 def expire(store: Store, settings: Settings) -> dict[int, int]:
     """Reject the rows that waited longer than allowed; return how many, by batch."""
-    reasons = {SCHEMA: Reason.SCHEMA_NEVER_CAME, COLUMN: Reason.COLUMN_NEVER_CAME}
+    reasons = {
+        SCHEMA: Reason.SCHEMA_NEVER_CAME,
+        COLUMN: Reason.COLUMN_NEVER_CAME,
+        RESULT: Reason.RESULT_UNMAPPED,
+    }
     expired = {}
     with store.exclusive() as session:
         limit = clock.now() - timedelta(days=settings.parked_days)

@@ -23,7 +23,9 @@ from gradeway import clock
 from gradeway.feeds import cells
 from gradeway.loading.base import COLUMN, Job
 from gradeway.reasons import Finding, Level, Reason
-from gradeway.store.bulk import GradeStage, listed
+from gradeway.store.bulk import GradeStage
+from gradeway.store.dialects import among, listed
+from gradeway.store.grades import Grades
 from gradeway.store.ledger import Tally
 from gradeway.store.models import ColumnKind, Course, GradeColumn, GradeSchema, Learner
 
@@ -107,7 +109,8 @@ class ValueLoader:
             return
         ids = np.array([target.column_id for target in targets], dtype=np.int32)[codes[good]]
         lines = frame.index.to_numpy(dtype=np.int32)[good]
-        self._stage.add(ids, self._learner_ids(frame.loc[good, "userId"]), lines, texts[good])
+        learners = self._learner_ids(frame.loc[good, "userId"])
+        self._stage.add(Grades.of(ids, learners, lines, reasons[0][good], texts))
 
     def drop(self, lines: Collection[int]) -> None:
         """Forget staged rows, and what was found on them."""
@@ -144,9 +147,7 @@ class ValueLoader:
         self._targets |= {course: {} for course in courses}
         facts = (GradeColumn.name, GradeColumn.id, GradeColumn.kind, GradeColumn.points, GradeColumn.schema_id)
         wanted = select(Course.source_id, *facts).join(GradeColumn, GradeColumn.course_id == Course.id)
-        found = self._job.connection.execute(
-            wanted.where(Course.source_id.in_(listed(self._job.connection, courses)))
-        ).all()
+        found = self._job.connection.execute(wanted.where(among(self._job.connection, Course.source_id, courses))).all()
         self._load_symbols({row.schema_id for row in found} - self._symbols.keys())
         for course, name, column_id, kind, points, schema_id in found:
             rules = CALCULATED if kind == ColumnKind.CALCULATED else Rules(points, self._symbols[schema_id])
@@ -160,8 +161,8 @@ class ValueLoader:
 
     def _judge(
         self, frame: pd.DataFrame, codes: Codes, targets: list[Target]
-    ) -> tuple[npt.NDArray[np.bytes_], tuple[Codes, list[Reason | None]]]:
-        """Return the rows' values as kept, and their findings as codes into a list of reasons."""
+    ) -> tuple[list[str], tuple[Codes, list[Reason | None]]]:
+        """Return the values as kept and what was found on them, and each row's place in these lists."""
         rule_of = {rules: code for code, rules in enumerate(dict.fromkeys(target.rules for target in targets))}
         rules = list(rule_of)
         rule_codes = np.array([rule_of[target.rules] for target in targets])[codes]
@@ -171,8 +172,7 @@ class ValueLoader:
         verdicts = [judge(rule, value) for rule, value in judged]
         reasons = [reason for _, reason in verdicts]
         self._note(frame.index, inverse, [rule for rule, _ in judged], reasons)
-        texts = [b"" if reason and reason.level is Level.ROW else text.encode() for text, reason in verdicts]
-        return np.array(texts, dtype=np.bytes_)[inverse], (inverse, reasons)
+        return [text for text, _ in verdicts], (inverse, reasons)
 
     def _note(self, lines: pd.Index[Any], codes: Codes, rules: list[Rules], reasons: list[Reason | None]) -> None:
         found = np.flatnonzero(np.array([reason is not None for reason in reasons])[codes])
@@ -188,13 +188,19 @@ class ValueLoader:
         codes, names = _codes(users)
         if len(self._learners) > REMEMBERED:
             self._learners.clear()
-        self._load_learners([name for name in names if name not in self._learners])
+        ids = list(map(self._learners.get, names))
+        if None in ids:
+            self._find_learners([name for name, known in zip(names, ids, strict=True) if known is None])
+            ids = list(map(self._learners.get, names))
+        return np.array(ids, dtype=np.int32)[codes]
+
+    def _find_learners(self, names: list[str]) -> None:
+        self._load_learners(names)
         if new := [name for name in names if name not in self._learners]:
             self._make_learners(new)
-        return np.array([self._learners[name] for name in names], dtype=np.int32)[codes]
 
     def _load_learners(self, names: list[str]) -> None:
-        wanted = select(Learner.source_id, Learner.id).where(Learner.source_id.in_(listed(self._job.connection, names)))
+        wanted = select(Learner.source_id, Learner.id).where(among(self._job.connection, Learner.source_id, names))
         self._learners |= dict(self._job.connection.execute(wanted).tuples().all())
 
     def _make_learners(self, names: list[str]) -> None:
@@ -202,12 +208,14 @@ class ValueLoader:
         if self._job.rehearsal:
             self._learners |= {name: -next(self._made_up) for name in names}
             return
-        self._job.connection.commit()  # ends the snapshot, which would not see them
         with self._job.store.exclusive() as session:
             known = select(Learner.source_id).where(Learner.source_id == column("value"))
-            new = listed(session.connection(), names).where(~known.exists())
-            session.execute(insert(Learner).from_select(["source_id"], new))
-        self._load_learners(names)
+            new = listed(session.connection(), sorted(names)).where(~known.exists())
+            made = insert(Learner).from_select(["source_id"], new).returning(Learner.source_id, Learner.id)
+            self._learners |= dict(session.execute(made).tuples().all())
+        if others := [name for name in names if name not in self._learners]:
+            self._job.connection.commit()  # ends the snapshot, which does not see those that another batch made
+            self._load_learners(others)
 
     def _park(self, frame: pd.DataFrame) -> None:
         rows = frame.to_dict("index").items()
@@ -221,5 +229,9 @@ class ValueLoader:
 
 def _codes(column: pd.Series[Any]) -> tuple[Codes, list[str]]:
     """Return each row's place among the column's distinct texts, and those texts."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes, texts = column.cat.codes.to_numpy(), column.cat.categories
+        if np.bincount(codes, minlength=len(texts)).all():
+            return codes.astype(np.intp), texts.tolist()
     codes, texts = pd.factorize(column)
     return codes, texts.tolist()

@@ -1,32 +1,27 @@
-"""Writing many grades at once: staged by connection, merged by one set of statements.
+"""Writing many grades at once, under the lock that lets one transaction at a time change the store.
 
-Staging is the only part that differs between the databases. PostgreSQL gets fixed-width records
-in COPY's binary format, built as one array per slice; SQLite gets prepared inserts. The merge
-writes only rows that differ, and keeps the replaced values in ``grade_history``.
+Before the lock is taken, grades are resolved, compared with what the store holds and set aside in
+a file. Under it those that differ are written: straight into ``grade`` where a column had none yet,
+by way of a temporary table elsewhere. Only rows that differ are written, and the values that they
+replace are kept in ``grade_history``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from psycopg import Copy, Cursor
-from sqlalchemy import Connection, Select, Text, bindparam, func, literal, select, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Connection, bindparam, text
 
+from gradeway.store.dialects import dialect
+from gradeway.store.grades import Grades, Mask, Spool
 from gradeway.store.models import Instant
 
-Ints = npt.NDArray[np.int32]
-
-COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
-COPY_TAIL = b"\xff\xff"
-FIXED_WIDTH = 30  # bytes of a binary record before its value
 DELETE_SLICE = 5_000
+HELD_A_ROW = 4  # grades read to compare a slice with, for each of its rows
 
 STAGED_GRADE = """
 CREATE TEMPORARY TABLE staged_grade (
@@ -36,14 +31,8 @@ STAGED_PARKED = """
 CREATE TEMPORARY TABLE staged_parked (
     line integer NOT NULL, course text NOT NULL, name text NOT NULL, cells text NOT NULL)
 """
-TOUCHED = """
-SELECT EXISTS (SELECT 1 FROM (SELECT DISTINCT column_id FROM staged_grade) s
-               JOIN grade g ON g.column_id = s.column_id)
-"""
-INSERT_ALL = """
-INSERT INTO grade (column_id, learner_id, batch_id, line, value)
-SELECT column_id, learner_id, :batch, line, value FROM staged_grade ORDER BY column_id, learner_id
-"""
+# A number that grows in each transaction that changes a grade: all of them count what they change.
+CHANGES = "SELECT coalesce(sum(created + updated), 0) FROM batch"
 DIFFERING = """
 CREATE TEMPORARY TABLE differing AS
 SELECT s.column_id, s.learner_id, s.line, s.value,
@@ -76,13 +65,6 @@ SELECT :batch, line, :feed, :parent, course, name, {cells}, :since FROM staged_p
 """
 
 
-def listed(connection: Connection, texts: Sequence[str]) -> Select[tuple[str]]:
-    """Return a query that yields the given texts, sent as one parameter however many they are."""
-    if connection.dialect.name == "sqlite":
-        return select(func.json_each(json.dumps(list(texts))).table_valued("value").c.value)
-    return select(func.unnest(literal(list(texts), ARRAY(Text))).column_valued("value"))
-
-
 @dataclass(frozen=True)
 class Merged:
     """Rows that a merge wrote, and the lines that a newer batch had overtaken."""
@@ -94,48 +76,45 @@ class Merged:
 
 
 class GradeStage:
-    """The staged grades of one batch, in temporary tables of one connection."""
+    """The grades of one batch on their way into the store, over one connection.
+
+    What was found the same as in the store before the lock was taken is passed over under it, if
+    no other batch changed a grade since.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._is_sqlite = connection.dialect.name == "sqlite"
-        self._staged = 0
+        self._dialect = dialect(connection)
+        self._spool = Spool()
+        self._columns = np.empty(0, dtype=np.int32)
+        self._dropped = np.empty(0, dtype=np.int32)
         self._parked = 0
+        self._comparing = True
+        self._seen = self._changes()
         for table in (STAGED_GRADE, STAGED_PARKED):
             connection.execute(text(table))
 
-    def add(self, columns: Ints, learners: Ints, lines: Ints, values: npt.NDArray[np.bytes_]) -> None:
-        """Stage grades: ids, lines and UTF-8 values, one entry a row."""
-        self._staged += len(lines)
-        if self._is_sqlite:
-            texts = (value.decode() for value in values.tolist())
-            rows = list(zip(columns.tolist(), learners.tolist(), lines.tolist(), texts, strict=True))
-            self._insert("INSERT INTO staged_grade VALUES (?, ?, ?, ?)", rows)
-        else:
-            with self._copy("COPY staged_grade FROM STDIN (FORMAT binary)") as copy:
-                copy.write(COPY_HEAD + _records(columns, learners, lines, values) + COPY_TAIL)
+    def add(self, grades: Grades) -> None:
+        """Take a slice of grades."""
+        grades = grades.sorted()
+        self._columns = np.union1d(self._columns, grades.rows["column"])
+        self._spool.put(grades, self._same(grades))
 
     def park(self, rows: Sequence[tuple[int, str, str, dict[str, Any]]]) -> None:
         """Stage rows that wait for their column: line, course, name of the column, cells."""
         self._parked += len(rows)
-        encoded = [(line, course, name, json.dumps(cells)) for line, course, name, cells in rows]
-        if self._is_sqlite:
-            self._insert("INSERT INTO staged_parked VALUES (?, ?, ?, ?)", encoded)
-        else:
-            with self._copy("COPY staged_parked FROM STDIN") as copy:
-                for row in encoded:
-                    copy.write_row(row)
+        encoded = ((line, course, name, json.dumps(cells)) for line, course, name, cells in rows)
+        self._dialect.append_rows("staged_parked", ("line", "course", "name", "cells"), encoded)
 
     def drop(self, lines: Collection[int]) -> None:
-        """Forget staged rows by their lines."""
+        """Forget rows by their lines."""
         every = sorted(lines)
-        for start in range(0, len(every), DELETE_SLICE):
-            some = every[start : start + DELETE_SLICE]
-            self._staged -= self._delete("staged_grade", some)
-            self._parked -= self._delete("staged_parked", some)
+        self._dropped = np.union1d(self._dropped, np.array(every, dtype=np.int32))
+        for start in range(0, len(every) if self._parked else 0, DELETE_SLICE):
+            self._parked -= self._unpark(every[start : start + DELETE_SLICE])
 
-    def _delete(self, table: str, lines: list[int]) -> int:
-        statement = text(f"DELETE FROM {table} WHERE line IN :lines")  # noqa: S608  one of two tables of ours
+    def _unpark(self, lines: list[int]) -> int:
+        statement = text("DELETE FROM staged_parked WHERE line IN :lines")
         return self._connection.execute(
             statement.bindparams(bindparam("lines", expanding=True)), {"lines": lines}
         ).rowcount
@@ -151,54 +130,60 @@ class GradeStage:
         With ``confirm``, grades found unchanged are marked as given by this batch too, so that an
         older batch which is still to come cannot replace them.
         """
-        if not self._is_sqlite:
-            self._connection.execute(text("SET LOCAL work_mem = '64MB'"))
-            self._connection.execute(text("SET LOCAL jit = off"))
-            # a small difference is looked up by index, whatever disks cost when the default was chosen
-            self._connection.execute(text("SET LOCAL random_page_cost = 1.1"))
-            self._connection.execute(text("ANALYZE staged_grade (column_id, learner_id)"))
+        total = copied = staged = 0
+        filled = self._dialect.filled(self._columns)
+        for grades, same in self._pending(confirm=confirm):
+            total += len(grades)
+            changed = grades.where(~same)
+            is_new = ~np.isin(changed.rows["column"], filled)
+            copied += self._append("grade", changed.where(is_new), batch_id=batch_id)
+            staged += self._append("staged_grade", changed.where(~is_new))
+        created, updated, older = self._merge_staged(batch_id, confirm=confirm) if staged else (0, 0, [])
+        created += copied
+        return Merged(created, updated, total - created - updated, older)
+
+    def _pending(self, *, confirm: bool) -> Iterator[tuple[Grades, Mask]]:
+        """Yield the grades that were not dropped, and which of them need not be looked at again."""
+        is_true = self._changes() == self._seen
+        for grades, same in self._spool:
+            kept = np.isin(grades.rows["line"], self._dropped, invert=True)
+            grades, same = grades.where(kept), same[kept]
+            if confirm:
+                same[:] = False
+            yield grades, same if is_true or confirm else self._same(grades)
+
+    def _append(self, table: str, grades: Grades, **numbers: int) -> int:
+        if len(grades):
+            self._dialect.append(table, grades, **numbers)
+        return len(grades)
+
+    def _merge_staged(self, batch_id: int, *, confirm: bool) -> tuple[int, int, list[int]]:
         batch = {"batch": batch_id}
-        if not self._connection.scalar(text(TOUCHED)):
-            return Merged(self._connection.execute(text(INSERT_ALL), batch).rowcount, 0, 0, [])
+        self._dialect.plan("staged_grade (column_id, learner_id)")
         self._connection.execute(text(DIFFERING))
-        if not self._is_sqlite:
-            self._connection.execute(text("ANALYZE differing"))
+        self._dialect.plan("differing")
         created = self._connection.execute(text(INSERT_NEW), batch).rowcount
         self._connection.execute(text(KEEP_OLD), batch)
         updated = self._connection.execute(text(UPDATE_CHANGED), batch).rowcount
         if confirm:
             self._connection.execute(text(CONFIRM), batch)
-        older = list(self._connection.scalars(text(OLDER), batch))
-        return Merged(created, updated, self._staged - created - updated, older)
+        return created, updated, list(self._connection.scalars(text(OLDER), batch))
 
     def merge_parked(self, batch_id: int, feed: str, parent: str, since: object) -> None:
         """Write the rows that wait."""
         if self._parked:
-            statement = text(PARK.format(cells="cells" if self._is_sqlite else "CAST(cells AS jsonb)"))
+            statement = text(PARK.format(cells=self._dialect.json))
             statement = statement.bindparams(bindparam("since", type_=Instant()))
             self._connection.execute(statement, {"batch": batch_id, "feed": feed, "parent": parent, "since": since})
 
-    def _insert(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        self._connection.connection.cursor().executemany(statement, rows)
+    def _changes(self) -> int:
+        return int(self._connection.scalar(text(CHANGES)) or 0)
 
-    def _copy(self, statement: str) -> AbstractContextManager[Copy]:
-        cursor: Cursor = self._connection.connection.cursor()  # type: ignore[assignment]
-        return cursor.copy(statement)
-
-
-def _records(columns: Ints, learners: Ints, lines: Ints, values: npt.NDArray[np.bytes_]) -> bytes:
-    """Return the rows in COPY's binary format.
-
-    All records are laid out at the width of the longest value; a mask then drops the padding.
-    """
-    lengths = np.char.str_len(values)
-    width = max(values.dtype.itemsize, 1)
-    head = [("fields", ">i2"), ("n1", ">i4"), ("column", ">i4"), ("n2", ">i4"), ("learner", ">i4")]
-    tail = [("n3", ">i4"), ("line", ">i4"), ("n4", ">i4"), ("value", f"S{width}")]
-    records = np.empty(len(lines), dtype=head + tail)
-    records["fields"], records["n4"] = 4, lengths
-    records["n1"] = records["n2"] = records["n3"] = 4
-    records["column"], records["learner"], records["line"], records["value"] = columns, learners, lines, values
-    flat = records.view(np.uint8).reshape(len(lines), -1)
-    wanted: npt.NDArray[np.bool_] = np.arange(flat.shape[1]) < (FIXED_WIDTH + lengths)[:, None]
-    return flat[wanted].tobytes()
+    def _same(self, grades: Grades) -> Mask:
+        """Tell which grades the store holds just so; none where finding out costs more than it saves."""
+        if not self._comparing:
+            return np.zeros(len(grades), dtype=np.bool_)
+        limit = HELD_A_ROW * len(grades)
+        keys, values = self._dialect.held(np.unique(grades.rows["column"]), limit)
+        self._comparing = len(keys) < limit
+        return grades.same_as(keys, values) if len(keys) else np.zeros(len(grades), dtype=np.bool_)

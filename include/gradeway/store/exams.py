@@ -26,7 +26,6 @@ class SessionGroup(Base):
     description: Mapped[str] = mapped_column(Text, server_default="")
     active: Mapped[bool] = mapped_column(Boolean, server_default=true())
     organization: Mapped[str] = mapped_column(String(255), server_default="")
-    metadata_pairs: Mapped[dict[str, str]] = mapped_column(Json)
     given: Mapped[dict[str, int]] = mapped_column(Json)
     batch_id: Mapped[int]
     line: Mapped[int]

@@ -18,12 +18,14 @@ from sqlalchemy.orm import Session
 from gradeway import clock
 from gradeway.errors import LostClaimError, UnknownBatchError
 from gradeway.reasons import Finding, Level, Reason
+from gradeway.store.dialects import dialect
 from gradeway.store.engine import Store
 from gradeway.store.models import Batch, BatchState, FindingRow, ParkedRow
 
 # Warnings are counted in full; this many per reason and batch are kept with their line.
 KEPT_WARNINGS = 1000
 INSERT_SLICE = 5000
+FINDING_COLUMNS = ("batch_id", "line", '"column"', "reason", "detail")
 
 
 @dataclass
@@ -142,24 +144,17 @@ def add(session: Session, batch_id: int, tally: Tally) -> None:
 def record(session: Session, batch: Batch, findings: Sequence[Finding]) -> None:
     """Count findings on the batch and keep them: rejects all, warnings up to the limit."""
     counts = Counter(batch.reasons or {})
-    rows = []
+    kept = []
     for finding in findings:
         code = finding.reason.value
         counts[code] += 1
         if finding.reason.level is not Level.WARNING or counts[code] <= KEPT_WARNINGS:
-            rows.append(
-                {
-                    "batch_id": batch.id,
-                    "line": finding.line,
-                    "column": finding.column,
-                    "reason": code,
-                    "detail": finding.detail,
-                }
-            )
+            kept.append(finding)
     batch.reasons = dict(counts)
     session.flush()
-    for start in range(0, len(rows), INSERT_SLICE):
-        session.execute(FindingRow.__table__.insert(), rows[start : start + INSERT_SLICE])  # type: ignore[attr-defined]
+    rows = ((batch.id, found.line, found.column, found.reason.value, found.detail) for found in kept)
+    if kept:
+        dialect(session.connection()).append_rows("finding", FINDING_COLUMNS, rows)
 
 
 def refuse(store: Store, batch_id: int, finding: Finding) -> None:
@@ -206,7 +201,8 @@ def findings_of(session: Session, batch_id: int, limit: int | None = None) -> li
     odd = FindingRow.reason.in_([reason.value for reason in Reason if reason.level is Level.WARNING])
     wanted = select(*columns).where(FindingRow.batch_id == batch_id)
     rows = session.execute(wanted.order_by(odd, FindingRow.line.nulls_first(), FindingRow.id).limit(limit))
-    return [Finding(Reason[reason], line, column, detail) for reason, line, column, detail in rows]
+    known = dict(Reason.__members__)
+    return [Finding(known[reason], line, column, detail) for reason, line, column, detail in rows]
 
 
 def forget_parked(session: Session, batch_id: int, lines: Sequence[int]) -> int:

@@ -58,7 +58,6 @@ def upgrade() -> None:
         sa.Column("description", sa.Text(), server_default="", nullable=False),
         sa.Column("active", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.Column("organization", sa.String(length=255), server_default="", nullable=False),
-        sa.Column("metadata_pairs", JSON, nullable=False),
         sa.Column("given", JSON, nullable=False),
         sa.Column("batch_id", sa.Integer(), nullable=False),
         sa.Column("line", sa.Integer(), nullable=False),

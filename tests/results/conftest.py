@@ -1,0 +1,48 @@
+"""Tests here use installations on each kind of database, and a sandbox that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from fixtures.sandboxes import Sandbox, running
+from loading.installations import (
+    empty_store,
+    folder,
+    make_world,
+    postgres_store,
+    shared_postgres_store,
+    sqlite_store,
+    sqlite_template,
+    world,
+)
+from loading.world import World
+from results.scene import Scene
+
+__all__ = [
+    "empty_store",
+    "folder",
+    "make_world",
+    "postgres_store",
+    "shared_postgres_store",
+    "sqlite_store",
+    "sqlite_template",
+    "world",
+]
+
+
+@pytest.fixture(scope="session")
+def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A sandbox; each test has schedules of its own in it."""
+    with running(tmp_path_factory.mktemp("vendor")) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def scene(vendor: Sandbox, folder, sqlite_store: str) -> Iterator[Scene]:  # noqa: ANN001
+    """An installation on SQLite with schedules in the sandbox."""
+    vendor.act("faults", method="DELETE", status=204)
+    vendor.act("clock", {"now": None})
+    with Scene.open(World(folder / "home", sqlite_store), vendor) as made:
+        yield made
