@@ -93,7 +93,9 @@ class Demo:
     def _farewell(self) -> None:
         worst = max(self._batches(), key=lambda batch: (batch.state == BatchState.LOADED, batch.rejected))
         self._gradeway("show", str(worst.id))
-        _say(f"\nReports, one folder a file:  {self._config.landing / 'reports'}")
+        _say("\nThe reports:")
+        for report in sorted((self._config.landing / "reports").rglob("report.html")):
+            _say(f"  {report}")
         _say(f"See it in Airflow:           GRADEWAY_HOME={self._config.home} make run")
 
     def _gradeway(self, *words: str) -> None:

@@ -13,6 +13,9 @@ from gradeway.orchestration.doorbell import Doorbell
 GRADES_INBOX = Asset(
     "gradeway_inbox_grades", watchers=[AssetWatcher(name="gradeway_doorbell_grades", trigger=Doorbell("grades"))]
 )
+SESSIONS_INBOX = Asset(
+    "gradeway_inbox_sessions", watchers=[AssetWatcher(name="gradeway_doorbell_sessions", trigger=Doorbell("sessions"))]
+)
 SCHEMAS = Asset("gradeway_schemas")
 COLUMNS = Asset("gradeway_columns")
 GRADES = Asset("gradeway_grades")

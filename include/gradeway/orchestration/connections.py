@@ -1,13 +1,18 @@
-"""Settings as a task sees them: the environment first, then Airflow's own Connections."""
+"""Settings and Connections as a task sees them: the environment first, then Airflow's own Connections."""
 
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from gradeway.errors import SettingsError
 from gradeway.settings import PREFIX, STORE_CONNECTION, Settings, database_url, load
+
+if TYPE_CHECKING:
+    from gradeway.vendors.connection import Endpoint
 
 DATABASE_URL = f"{PREFIX}DATABASE_URL"
 
@@ -19,6 +24,31 @@ def find(name: str) -> Connection | None:
     except AirflowNotFoundException:
         return None
     return found
+
+
+def questionmark() -> Endpoint:
+    """Return where Questionmark is: the tenant of the Connection ``gradeway_questionmark``, else the sandbox beside us.
+
+    Raises:
+        SettingsError: there is neither, or a field is wrong.
+    """
+    from gradeway.vendors.connection import from_fields
+    from gradeway.vendors.questionmark import CONNECTION
+
+    found = find(CONNECTION) or find(f"{CONNECTION}_sandbox")
+    if found is None:
+        msg = f"there is no Connection {CONNECTION}; add one with the address, login and password of your area"
+        raise SettingsError(msg)
+    return from_fields(
+        found.conn_id,
+        conn_type=found.conn_type,
+        host=found.host,
+        schema=found.schema,
+        port=found.port,
+        login=found.login,
+        password=found.password,
+        extra=found.extra,
+    )
 
 
 def task_settings() -> Settings:

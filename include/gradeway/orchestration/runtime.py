@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
@@ -33,6 +33,7 @@ from gradeway import settings
 from gradeway.errors import GradewayError
 from gradeway.orchestration.client import AirflowApi
 from gradeway.orchestration.processes import HOST, born, free_port, kill_sessions, signals_as_exit, write_private
+from gradeway.orchestration.stand_ins import stand_ins
 
 USER = "admin"
 USUAL_PORT = 8080
@@ -80,7 +81,8 @@ class LocalAirflow:
 
     ``home`` keeps the metadata database, secrets and logs between starts. ``project`` holds
     ``dags``, ``plugins`` and ``include``. ``env`` is added to the environment of every process
-    and wins over everything else. ``say`` gets one line at each step that takes time.
+    and wins over everything else. ``beside`` are commands, by name, that run as long as Airflow
+    does. ``say`` gets one line at each step that takes time.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class LocalAirflow:
         port: int | None = None,
         database_url: str | None = None,
         env: Mapping[str, str] | None = None,
+        beside: Mapping[str, Sequence[str]] | None = None,
         parallelism: int = 8,
         say: Callable[[str], None] = _quiet,
     ) -> None:
@@ -102,6 +105,7 @@ class LocalAirflow:
         self.password_file = self.home / "passwords.json"
         self._database_url = database_url or f"sqlite:///{self.home / 'airflow.db'}"
         self._extra = dict(env or {})
+        self._beside = dict(beside or {})
         self._parallelism = parallelism
         self._say = say
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -254,20 +258,22 @@ class LocalAirflow:
 
     def _bring_up(self) -> None:
         began = datetime.now(UTC)
+        for name, command in self._beside.items():
+            self._spawn(name, command)
         for name in ("api-server", "dag-processor", "triggerer"):
-            self._spawn(name)
+            self._spawn(name, _airflow(name))
         self._wait_for(f"the API server on {self.url}", lambda: not self.api.answers("/api/v2/version"))
         # A task that starts before the API server answers fails, so the scheduler comes last.
-        self._spawn("scheduler")
+        self._spawn("scheduler", _airflow("scheduler"))
         # Builds the API for the tasks, meanwhile, so that the first task need not wait for it.
         self._wait_for("the execution API", lambda: not self.api.answers("/execution/health"))
         self._wait_for("the DAG files to be parsed", lambda: self._missing_dag_files(began))
         self._wait_for("the scheduler and the triggerer", lambda: self._without_heartbeat(began))
 
-    def _spawn(self, name: str) -> None:
+    def _spawn(self, name: str, command: Sequence[str]) -> None:
         with (self.logs / f"{name}.log").open("wb") as log:
             self._processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "airflow", *COMPONENTS[name]],
+                command,
                 cwd=self.home,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -323,6 +329,10 @@ class LocalAirflow:
         raise LocalAirflowError(msg)
 
 
+def _airflow(component: str) -> list[str]:
+    return [sys.executable, "-m", "airflow", *COMPONENTS[component]]
+
+
 def _after(moment: str | None, since: datetime) -> bool:
     return moment is not None and datetime.fromisoformat(moment) >= since
 
@@ -356,11 +366,13 @@ def _secrets(home: Path) -> dict[str, str]:
 def main(port: int | None) -> None:
     """Leave Airflow running here until Ctrl-C."""
     chosen = settings.load()
+    sandboxes = stand_ins(chosen.home)
     airflow = LocalAirflow(
         chosen.home / "airflow",
         settings.PROJECT,
         port=port or free_port(USUAL_PORT),
-        env={"GRADEWAY_HOME": str(chosen.home), "GRADEWAY_LANDING": str(chosen.landing)},
+        env={"GRADEWAY_HOME": str(chosen.home), "GRADEWAY_LANDING": str(chosen.landing)} | sandboxes.env,
+        beside=sandboxes.commands,
         say=lambda text: click.echo(text, err=True),
     )
     try:
@@ -368,6 +380,8 @@ def main(port: int | None) -> None:
             click.echo(f"Airflow:       {airflow.url}")
             click.echo(f"User:          {USER}, password in {airflow.password_file}")
             click.echo(f"Landing zone:  {chosen.landing}")
+            for line in sandboxes.told:
+                click.echo(line)
             click.echo("Ctrl-C stops it.")
             airflow.watch()
     except KeyboardInterrupt:

@@ -54,7 +54,7 @@ ASSETS = tuple(dict.fromkeys(stage.asset for stage in STAGES))
 
 
 @contextmanager
-def _intake() -> Iterator[Intake]:
+def opened_intake() -> Iterator[Intake]:
     """Open the intake; errors of the database come out without their text, which may quote rows."""
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -74,8 +74,8 @@ def claim() -> dict[str, list[int]]:
     from gradeway.intake import Sweep
 
     done = Sweep()
-    with _intake() as intake:
-        intake.claim()
+    with opened_intake() as intake:
+        intake.claim("grades")
         # Left over from a run that died between a load and its release.
         for stage in STAGES:
             intake.release(stage.number, done)
@@ -101,7 +101,7 @@ def load(batches: list[int]) -> None:
     from gradeway.errors import BatchFailedError
 
     failed: list[BatchFailedError] = []
-    with _intake() as intake:
+    with opened_intake() as intake:
         get_current_context()["batches"] = _label(intake, batches)  # type: ignore[typeddict-unknown-key]
         for batch_id in batches:
             try:
@@ -130,7 +130,7 @@ def release(stage: int) -> int:
     from gradeway.intake import Sweep
 
     done = Sweep()
-    with _intake() as intake:
+    with opened_intake() as intake:
         for number in (each.number for each in STAGES if each.number in {stage, stage + 1}):
             intake.release(number, done)
     if done.failed:
@@ -146,7 +146,7 @@ def changes() -> list[str]:
     from gradeway.feeds import FEEDS
     from gradeway.store import ledger
 
-    with _intake() as intake, intake.store.session() as session:
+    with opened_intake() as intake, intake.store.session() as session:
         batches = [ledger.get(session, batch_id) for batch_id in _due(intake)]
         stages = {FEEDS[batch.feed].stage for batch in batches if batch.applied}
     return [asset.name for asset in ASSETS if any(each.asset == asset and each.number in stages for each in STAGES)]
@@ -171,7 +171,7 @@ def _due(intake: Intake) -> list[int]:
 
 def finish() -> list[int]:
     """Archive what was loaded and write the reports; return the batches."""
-    with _intake() as intake:
+    with opened_intake() as intake:
         return intake.finish()
 
 
@@ -179,7 +179,7 @@ def rehearse(batch_id: int | None, file: str | None) -> dict[str, int | str]:
     """Return what loading a batch again, or a file for the first time, would do; change nothing."""
     from gradeway.errors import FileDefectError
 
-    with _intake() as intake:
+    with opened_intake() as intake:
         path, feed = _of_batch(intake, batch_id) if batch_id else _of_file(intake, file or "")
         try:
             outcome = _counts(intake.rehearse(path, feed))
@@ -200,14 +200,14 @@ def _of_batch(intake: Intake, batch_id: int) -> tuple[Path, str]:
 def _of_file(intake: Intake, file: str) -> tuple[Path, str]:
     """Return a file of the landing zone and its feed; files elsewhere are nobody's business here."""
     from gradeway.feeds import of_file
+    from gradeway.landing.claim import first_line
 
     root = intake.zone.root.resolve()
     path = (root / file).resolve()
-    spec = of_file(path.name)
-    if not (path.is_relative_to(root) and path.is_file() and spec):
-        msg = "give the number of a batch, or the path of a grade file below the landing zone"
-        raise AirflowFailException(msg)
-    return path, spec.name
+    if path.is_relative_to(root) and path.is_file() and (spec := of_file(path.name, first_line(path))):
+        return path, spec.name
+    msg = "give the number of a batch, or the path of a file of some feed below the landing zone"
+    raise AirflowFailException(msg)
 
 
 def _counts(tally: Tally) -> dict[str, int | str]:
@@ -229,13 +229,13 @@ def replay(batch_id: int | None, *, dry_run: bool) -> int:
     if not batch_id:
         msg = "only a batch can be replayed; drop a file into the inbox to load it"
         raise AirflowFailException(msg)
-    with _intake() as intake:
+    with opened_intake() as intake:
         return intake.replay(batch_id)
 
 
 def tidy() -> dict[str, int]:
     """Reject what waited too long, delete what is past its retention; return the counts."""
-    with _intake() as intake:
+    with opened_intake() as intake:
         counts: dict[str, int] = intake.tidy()
     log.info("tidied up: %s", counts)
     return counts

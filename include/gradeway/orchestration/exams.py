@@ -1,0 +1,103 @@
+"""The steps of the DAGs around exam sessions: what a task calls, one function a task.
+
+Like the steps of the grade files, they return what fits into an XCom and import nothing heavy
+before a task runs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from gradeway.orchestration.connections import questionmark
+from gradeway.orchestration.steps import opened_intake
+
+if TYPE_CHECKING:
+    from gradeway.sessions.sync import Applied, Sync
+
+log = logging.getLogger(__name__)
+
+APPLY, HOLD, NOTHING = "apply", "approve", "done"
+SHOWN = 20
+
+
+def take(inbox: str) -> list[int]:
+    """Take what landed in an inbox, load it and write the reports; return the batches.
+
+    Raises:
+        GradewayError: a batch or a report failed; the others did not.
+    """
+    with opened_intake() as opened:
+        done = opened.sweep(inbox=inbox)
+    if done.failed:
+        raise done.failed[0]
+    return done.batches
+
+
+@contextmanager
+def _sync() -> Iterator[Sync]:
+    from gradeway.sessions.sync import Sync
+    from gradeway.vendors.questionmark import Questionmark
+
+    with opened_intake() as opened, Questionmark(questionmark()) as client:
+        yield Sync(opened.store, client, opened.settings)
+
+
+def plan() -> dict[str, Any]:
+    """Work out what would be written to Questionmark; return its hash, its counts and whether it is held."""
+    with _sync() as sync:
+        found = sync.plan()
+        held = sync.is_held(found)
+    for problem in found.problems:
+        log.warning("session %r: %s (%s)", problem.session, problem.reason.meaning, problem.reason.value)
+    risky = [change.session for change in found.risky]
+    more = f" and {len(risky) - SHOWN} more" if len(risky) > SHOWN else ""
+    told = f"{found.brake.risky} of {found.brake.existing} exams would be disabled or moved: "
+    return {
+        "hash": found.digest,
+        "counts": found.counts,
+        "writes": len(found.changes),
+        "held": held,
+        "told": told + ", ".join(dict.fromkeys(risky[:SHOWN])) + more,
+    }
+
+
+def decide(planned: dict[str, Any]) -> str:
+    """Return the task that is next: a person decides about a plan that the brake holds."""
+    if not planned["writes"]:
+        return NOTHING
+    return HOLD if planned["held"] else APPLY
+
+
+def approve(planned: dict[str, Any], answer: dict[str, Any]) -> None:
+    """Keep who approved a plan, and why."""
+    from gradeway.sessions import outbox
+
+    who = (answer.get("responded_by_user") or {}).get("name") or "somebody in Airflow"
+    reason = (answer.get("params_input") or {}).get("reason") or "approved in Airflow"
+    with opened_intake() as opened:
+        outbox.approve(opened.store, planned["hash"], who, reason)
+
+
+def apply(planned: dict[str, Any]) -> dict[str, int]:
+    """Carry out exactly that plan; return how many writes ended how.
+
+    Raises:
+        GradewayError: some writes failed, or the plan is no longer what there is to do; the next
+            run plans again.
+    """
+    with _sync() as sync:
+        done = sync.apply(planned["hash"])
+    _tell(done)
+    return {str(outcome): count for outcome, count in done.outcomes.items()}
+
+
+def _tell(done: Applied) -> None:
+    from gradeway.errors import WritesFailedError
+
+    for failure in done.failures:
+        log.error("session %r: %s ended %s: %s", failure.session, failure.action, failure.outcome, failure.detail)
+    if done.failures:
+        raise WritesFailedError(len(done.failures))
