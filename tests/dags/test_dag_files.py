@@ -31,7 +31,8 @@ PARSE = """
 import importlib, json, sys
 from pathlib import Path
 # What Airflow's own modules do when they are imported is not ours.
-import airflow.providers.standard.operators.empty, airflow.providers.standard.operators.hitl, airflow.sdk, airflow.triggers.base, croniter
+import airflow.providers.standard.operators.empty, airflow.providers.standard.operators.hitl
+import airflow.sdk, airflow.triggers.base, croniter
 touched = []
 def watch(event, arguments):
     if event.startswith(("socket.connect", "sqlite3.connect", "subprocess", "os.mkdir", "os.rename")):

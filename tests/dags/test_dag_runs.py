@@ -5,23 +5,18 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from airflow.models import DagRun
-from airflow.models.asset import AssetEvent
 from airflow.models.connection import Connection
-from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
+from fixtures.dagruns import Ran
 from gradeway.intake import Intake
-from gradeway.settings import load
 from gradeway.store.models import Batch, Grade, GradeColumn, GradeSchema
 
 # In an order in which every row would have to wait, were files taken by name.
@@ -38,66 +33,6 @@ TERM = {
 STORE_ASSETS = {"gradeway_schemas", "gradeway_columns", "gradeway_grades"}
 
 
-@dataclass
-class Ran:
-    """What a run left in Airflow."""
-
-    run: DagRun
-
-    @cached_property
-    def states(self) -> dict[str, str]:
-        """The state of each task instance, mapped ones by their label."""
-        return {
-            f"{instance.task_id}[{instance.rendered_map_index}]" if instance.map_index >= 0 else instance.task_id: str(
-                instance.state
-            )
-            for instance in self.run.get_task_instances()
-        }
-
-    @property
-    def tries(self) -> dict[str, int]:
-        """The number of tries of each task."""
-        return {instance.task_id: instance.try_number for instance in self.run.get_task_instances()}
-
-    @property
-    def events(self) -> set[str]:
-        """The names of the assets that got an event."""
-        with create_session() as session:
-            found = session.scalars(select(AssetEvent).where(AssetEvent.source_run_id == self.run.run_id))
-            return {event.asset.name for event in found}
-
-    @property
-    def results(self) -> str:
-        """Everything that the tasks returned, as text."""
-        with create_session() as session:
-            wanted = select(XComModel.value).where(XComModel.run_id == self.run.run_id)
-            return " ".join(map(str, session.scalars(wanted)))
-
-    def result(self, task_id: str) -> Any:  # noqa: ANN401
-        """Return what a task returned."""
-        with create_session() as session:
-            wanted = select(XComModel.value).where(
-                XComModel.run_id == self.run.run_id, XComModel.task_id == task_id, XComModel.key == "return_value"
-            )
-            return session.scalars(wanted).one()
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A new installation, as the tasks find it through the environment."""
-    monkeypatch.setenv("GRADEWAY_HOME", str(tmp_path))
-    monkeypatch.setenv("GRADEWAY_SETTLE_SECONDS", "0")
-    return tmp_path
-
-
-@pytest.fixture
-def intake(home: Path) -> Iterator[Intake]:
-    """The same installation, as the test looks at it."""
-    made = Intake(load())
-    yield made
-    made.store.engine.dispose()
-
-
 @pytest.fixture
 def drop(intake: Intake) -> Callable[..., None]:
     """Put files into the inbox."""
@@ -107,16 +42,6 @@ def drop(intake: Intake) -> Callable[..., None]:
             (intake.zone.inbox("grades") / name).write_text(text)
 
     return put
-
-
-@pytest.fixture
-def run(dagbag: DagBag, home: Path) -> Callable[..., Ran]:
-    """Run a DAG to its end."""
-
-    def test(dag_id: str, **conf: object) -> Ran:
-        return Ran(dagbag.dags[dag_id].test(run_conf=conf))
-
-    return test
 
 
 def grades(intake: Intake) -> list[str]:

@@ -1,0 +1,105 @@
+"""From a session file to schedules in Questionmark, by the DAG and against a running sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from fixtures.dagruns import Ran
+from fixtures.sandboxes import Sandbox
+from gradeway.intake import Intake
+from gradeway.orchestration import exams
+from gradeway.store.exams import Intent, Plan, SessionSchedule
+
+HEADER = "session_deliveryId,group_name,session_name,session_startDate,session_endDate\n"
+Run = Callable[..., Ran]
+
+
+def session(number: int, day: int = 10) -> str:
+    return f"Anatomy midterm,Nursing 1A,Anatomy {number},2031-01-{day}T08:00:00Z,2031-01-{day}T10:00:00Z\n"
+
+
+@pytest.fixture
+def tenant(questionmark_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """The sandbox, as the Connection names it."""
+    place = questionmark_sandbox.url.removeprefix("http://").rstrip("/")
+    monkeypatch.setenv("AIRFLOW_CONN_GRADEWAY_QUESTIONMARK", f"http://sandbox:sandbox@{place}?administrator=101")
+    return questionmark_sandbox
+
+
+@pytest.fixture
+def drop(intake: Intake) -> Callable[[str, str], Path]:
+    """Put a file into the inbox of the sessions."""
+
+    def put(name: str, rows: str) -> Path:
+        path = intake.zone.inbox("sessions") / name
+        path.write_text(HEADER + rows)
+        return path
+
+    return put
+
+
+def schedules(tenant: Sandbox) -> dict[str, str]:
+    return {item["Name"]: item["StartFrom"] for page in tenant.pages("Schedules") for item in page["value"]}
+
+
+def writes(tenant: Sandbox) -> list[dict[str, object]]:
+    return [entry for entry in tenant.log() if entry["method"] in {"POST", "PATCH"} and entry["took_effect"]]
+
+
+def test_a_session_file_becomes_schedules_and_a_changed_one_exactly_the_changes(
+    intake: Intake, tenant: Sandbox, drop: Callable[[str, str], Path], run: Run
+) -> None:
+    drop("a.csv", "".join(map(session, range(10))))
+    first = run("sync_sessions")
+    assert first.run.state == "success"
+    assert (first.states["apply"], first.states["approve"]) == ("success", "skipped")
+    assert len(schedules(tenant)) == 10
+    with intake.store.session() as store:
+        assert len(store.scalars(select(SessionSchedule)).all()) == 10
+    before = len(writes(tenant))
+
+    drop("b.csv", session(3, day=11) + "".join(map(session, (4, 5))))
+    run("sync_sessions")
+    (change,) = writes(tenant)[before:]
+    assert (change["method"], sorted(change["properties"])) == ("PATCH", ["StartFrom", "StartTo"])  # type: ignore[call-overload]
+
+    again = run("sync_sessions")
+    assert again.run.state == "success"
+    assert (again.states["apply"], again.states["done"]) == ("skipped", "success")
+    assert len(writes(tenant)) == before + 1
+
+
+def test_what_moves_many_exams_waits_for_a_person(
+    intake: Intake, tenant: Sandbox, drop: Callable[[str, str], Path], run: Run
+) -> None:
+    drop("a.csv", "".join(map(session, range(10))))
+    run("sync_sessions")
+    drop("b.csv", "".join(session(number, day=12) for number in range(8)))
+    intake.sweep(inbox="sessions")
+    planned = exams.plan()
+    assert (planned["held"], exams.decide(planned)) == (True, "approve")
+    assert "8 of 10 exams" in planned["told"]
+    assert "Anatomy 0" in planned["told"]
+    exams.approve(planned, {"responded_by_user": {"name": "admin"}, "params_input": {"reason": "snow"}})
+    assert exams.apply(planned) == {"UPDATED": 8}
+    assert set(schedules(tenant).values()) == {"2031-01-10T08:00:00Z", "2031-01-12T08:00:00Z"}
+    with intake.store.session() as store:
+        kept = store.scalars(select(Plan).where(Plan.digest == planned["hash"])).one()
+        assert (kept.approved_by, kept.reason, kept.applied_at is None) == ("admin", "snow", False)
+
+
+def test_a_tenant_that_is_away_fails_the_run_and_the_next_one_does_it_all(
+    intake: Intake, tenant: Sandbox, drop: Callable[[str, str], Path], run: Run
+) -> None:
+    drop("a.csv", "".join(map(session, range(3))))
+    tenant.act("faults", [{"match": "POST */Schedules", "kind": "drop_after"}])
+    run("sync_sessions")
+    ran = run("sync_sessions")
+    assert ran.run.state == "success"
+    assert len(schedules(tenant)) == 3
+    with intake.store.session() as store:
+        assert {intent.state for intent in store.scalars(select(Intent))} <= {"done", "dropped"}
