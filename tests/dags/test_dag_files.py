@@ -18,6 +18,7 @@ DAGS = Path(__file__).resolve().parents[2] / "dags"
 EXPECTED = {
     "load_grades.py": {"load_grades"},
     "replay.py": {"replay"},
+    "collect_results.py": {"collect_results"},
     "sync_sessions.py": {"sync_sessions"},
     "housekeeping.py": {"housekeeping"},
 }

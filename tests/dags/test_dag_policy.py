@@ -25,7 +25,7 @@ from gradeway.errors import (
 from gradeway.orchestration import alerts, assets, policy, steps
 from gradeway.reasons import Reason
 
-DAG_IDS = ["load_grades", "replay", "housekeeping", "sync_sessions"]
+DAG_IDS = ["load_grades", "replay", "housekeeping", "sync_sessions", "collect_results"]
 
 
 @pytest.fixture(params=DAG_IDS)

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from fixtures.dagruns import Ran
 from fixtures.sandboxes import Sandbox
 from gradeway.intake import Intake
 from gradeway.orchestration import exams
 from gradeway.store.exams import Intent, Plan, SessionSchedule
+from gradeway.store.models import Batch
 
 HEADER = "session_deliveryId,group_name,session_name,session_startDate,session_endDate\n"
 Run = Callable[..., Ran]
@@ -103,3 +104,61 @@ def test_a_tenant_that_is_away_fails_the_run_and_the_next_one_does_it_all(
     assert len(schedules(tenant)) == 3
     with intake.store.session() as store:
         assert {intent.state for intent in store.scalars(select(Intent))} <= {"done", "dropped"}
+
+
+COLUMNS = "courseId|name|points|optionalData\nANAT1|Midterm|100|SESSION=Anatomy 1\n"
+GRADES = """
+SELECT learner.source_id, grade.value FROM grade JOIN learner ON learner.id = grade.learner_id ORDER BY 1
+"""
+
+
+def test_results_come_home_as_grades(
+    intake: Intake, tenant: Sandbox, drop: Callable[[str, str], Path], run: Run
+) -> None:
+    drop("a.csv", "".join(map(session, range(3))).replace("2031", "2020").replace("2020-01-10T10", "2040-01-10T10"))
+    run("sync_sessions")
+    with intake.store.session() as store:
+        names = dict(store.execute(text(SCHEDULES)).tuples().all())
+    learners = [each["ID"] for each in tenant.get("Groups(410002)/Participants")["value"][:3]]
+    for learner, score in zip(learners[:2], (30, 45), strict=True):
+        tenant.play(names["Anatomy 1"], learner, "start")
+        tenant.play(names["Anatomy 1"], learner, "finish", score=score, max=50)
+    tenant.play(names["Anatomy 1"], learners[2], "start")
+    first = run("collect_results")
+    assert first.run.state == "success"
+    with intake.store.session() as store:
+        assert store.execute(text(GRADES)).all() == []  # the column is not there yet
+    (intake.zone.inbox("grades") / "c.colnc").write_text(COLUMNS)
+    intake.sweep()
+    with intake.store.session() as store:
+        grades = [tuple(row) for row in store.execute(text(GRADES))]
+    assert sorted(value for _, value in grades) == ["60", "90"]
+
+    tenant.play(names["Anatomy 1"], learners[2], "finish", score=50, max=50)
+    second = run("collect_results")
+    assert second.events == {"gradeway_grades"}
+    with intake.store.session() as store:
+        assert sorted(value for _, value in store.execute(text(GRADES)).tuples()) == ["100", "60", "90"]
+    third = run("collect_results")
+    assert (third.events, third.states["announce_gradeway_grades"]) == (set(), "skipped")
+    said = first.results + second.results
+    assert not [name for name, _ in grades if name in said]
+
+
+SCHEDULES = "SELECT name, schedule_id FROM session_schedule JOIN exam_session ON exam_session.id = session_id"
+
+
+def test_without_a_connection_there_is_nothing_to_do(
+    intake: Intake, drop: Callable[[str, str], Path], run: Run
+) -> None:
+    drop("a.csv", session(1))
+    ran = run("sync_sessions")
+    assert ran.run.state == "success"
+    assert (ran.states["take"], ran.states["plan"], ran.states["apply"]) == ("success", "skipped", "skipped")
+    assert run("collect_results").states["collect"] == "skipped"
+    assert [batch.state for batch in batches(intake)] == ["loaded"]
+
+
+def batches(intake: Intake) -> list[Batch]:
+    with intake.store.session() as store:
+        return list(store.scalars(select(Batch)))

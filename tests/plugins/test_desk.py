@@ -27,7 +27,7 @@ from gradeway.store.engine import VERSION_TABLE
 from gradeway.store.models import Batch
 
 Lively = tuple[Site, dict[str, int]]
-EXAMPLES = {"batch_id": "2", "name": "desk.css"}
+EXAMPLES = {"batch_id": "2", "name": "desk.css", "schedule": "1"}
 PAGES = ("/", "/parked", "/batches/2", "/batches/99999", "/?state=attention", "/?state=nonsense")
 
 

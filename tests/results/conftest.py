@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -40,9 +41,16 @@ def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def scene(vendor: Sandbox, folder, sqlite_store: str) -> Iterator[Scene]:  # noqa: ANN001
+def scene(vendor: Sandbox, folder: Path, sqlite_store: str) -> Iterator[Scene]:
     """An installation on SQLite with schedules in the sandbox."""
     vendor.act("faults", method="DELETE", status=204)
-    vendor.act("clock", {"now": None})
     with Scene.open(World(folder / "home", sqlite_store), vendor) as made:
+        yield made
+
+
+@pytest.fixture
+def any_scene(vendor: Sandbox, world: World) -> Iterator[Scene]:
+    """The same, once on each kind of database."""
+    vendor.act("faults", method="DELETE", status=204)
+    with Scene.open(world, vendor) as made:
         yield made

@@ -44,13 +44,19 @@ def test_a_finished_attempt_is_handed_over_as_a_row(scene: Scene) -> None:
     assert abs(datetime.fromisoformat(row["finishedAt"]) - clock.now()) < timedelta(minutes=5)
 
 
-def test_it_becomes_a_grade(scene: Scene) -> None:
-    scene.take(scene.session("Anatomy 1A"))
-    scene.world.land("c.colnc", "courseId|name|points|optionalData", "C1|Midterm|20|SESSION=Anatomy 1A")
+def test_it_becomes_a_grade_and_follows_the_attempts(any_scene: Scene) -> None:
+    scene = any_scene
+    schedule = scene.session("Anatomy 1A")
+    scene.vendor.play(schedule, AMARA, "start")
     scene.collect()
-    batch = scene.sweep()
-    assert (batch.feed, batch.created, batch.rejected) == ("results", 1, 0)
+    scene.world.land("c.colnc", "courseId|name|points|optionalData", "C1|Midterm|20|SESSION=Anatomy 1A")
+    scene.vendor.play(schedule, AMARA, "finish", score=42, max=60)
+    assert (scene.collect().changed, scene.sweep().created) == (1, 1)
     assert scene.world.grades() == {("C1", "Midterm", NAMES[AMARA]): "14"}
+    scene.take(schedule, AMARA, 45)
+    assert (scene.collect().changed, scene.sweep().updated) == (2, 1)
+    assert scene.world.grades() == {("C1", "Midterm", NAMES[AMARA]): "15"}
+    assert scene.collect().changed == 0
 
 
 def test_the_same_again_hands_nothing_over_and_writes_nothing(scene: Scene) -> None:
@@ -239,8 +245,10 @@ def test_the_setting_says_what_identifies_a_learner(scene: Scene, name: str) -> 
     done = scene.collect(questionmark_learner=name)
     assert (done.handed_over, done.without_learner) == (1, 1)
     assert scene.scores() == [("", "final", "42")]
-    scene.collect(full=True)
+    scene.collect()  # who had no identifier is asked for again
     assert scene.scores() == [(NAMES[AMARA], "final", "42")]
+    assert scene.collect(questionmark_learner=name).handed_over == 0
+    assert scene.collect(questionmark_learner=name, full=True).handed_over == 1
 
 
 def test_a_result_of_nobody_is_given_back(scene: Scene) -> None:

@@ -16,6 +16,9 @@ GRADES_INBOX = Asset(
 SESSIONS_INBOX = Asset(
     "gradeway_inbox_sessions", watchers=[AssetWatcher(name="gradeway_doorbell_sessions", trigger=Doorbell("sessions"))]
 )
+RESULTS_INBOX = Asset(
+    "gradeway_inbox_results", watchers=[AssetWatcher(name="gradeway_doorbell_results", trigger=Doorbell("results"))]
+)
 SCHEMAS = Asset("gradeway_schemas")
 COLUMNS = Asset("gradeway_columns")
 GRADES = Asset("gradeway_grades")

@@ -31,6 +31,8 @@ from gradeway.orchestration.connections import task_settings
 from gradeway.orchestration.reader import NothingYetError, Reader
 from gradeway.reasons import Reason
 from gradeway.redact import trail
+from gradeway.results import board
+from gradeway.results import overview as results
 from gradeway.settings import Settings
 from gradeway.store import browse, ledger, overview
 from gradeway.store.browse import Place, Show
@@ -221,6 +223,28 @@ def parked(request: Request, reader: ReaderDep) -> HTMLResponse:
             parked_days=reader.settings.parked_days,
             refresh=False,
         )
+
+
+@router.get("/sessions")
+def sessions(request: Request, reader: ReaderDep) -> HTMLResponse:
+    """Show the exam sessions, and how many learners are done with each."""
+    with reader.session() as session:
+        found, total = board.board(session, reader.settings, GROUPS_SHOWN), board.count(session)
+        return _html(request, "sessions.html.j2", sessions=found, total=total, hidden=total - len(found), refresh=False)
+
+
+@router.get("/sessions/{schedule}")
+def session_page(
+    request: Request, reader: ReaderDep, schedule: Annotated[int, InPath(ge=1, le=BIGGEST_ID)]
+) -> HTMLResponse:
+    """Show the attempts on a session's schedule."""
+    with reader.session() as session:
+        named = results.schedules(session, schedule=schedule)
+        if not named:
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"No session has schedule {schedule}.")
+        lines = list(results.lines(session, reader.settings, schedule=schedule))
+        shown = {"name": named[0][0], "schedule": schedule, "lines": lines[:GROUPS_SHOWN]}
+        return _html(request, "session.html.j2", hidden=len(lines[GROUPS_SHOWN:]), refresh=False, **shown)
 
 
 @router.get("/static/{name}")

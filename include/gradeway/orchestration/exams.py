@@ -11,16 +11,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import AirflowSkipException
+
+from gradeway.orchestration.assets import GRADES
 from gradeway.orchestration.connections import questionmark
 from gradeway.orchestration.steps import opened_intake
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from gradeway.intake import Intake
     from gradeway.sessions.sync import Applied, Sync
+    from gradeway.vendors.questionmark import Questionmark
 
 log = logging.getLogger(__name__)
 
 APPLY, HOLD, NOTHING = "apply", "approve", "done"
 SHOWN = 20
+NIGHT = (3, 0)  # hour and minute, UTC
 
 
 def take(inbox: str) -> list[int]:
@@ -37,11 +45,23 @@ def take(inbox: str) -> list[int]:
 
 
 @contextmanager
-def _sync() -> Iterator[Sync]:
-    from gradeway.sessions.sync import Sync
+def _questionmark() -> Iterator[tuple[Intake, Questionmark]]:
+    """Open store and delivery system; where no Connection names one, there is nothing to do."""
     from gradeway.vendors.questionmark import Questionmark
 
-    with opened_intake() as opened, Questionmark(questionmark()) as client:
+    endpoint = questionmark()
+    if endpoint is None:
+        msg = "no Connection gradeway_questionmark: the sessions stay in the store"
+        raise AirflowSkipException(msg)
+    with opened_intake() as opened, Questionmark(endpoint, zone=opened.settings.results_zone) as client:
+        yield opened, client
+
+
+@contextmanager
+def _sync() -> Iterator[Sync]:
+    from gradeway.sessions.sync import Sync
+
+    with _questionmark() as (opened, client):
         yield Sync(opened.store, client, opened.settings)
 
 
@@ -101,3 +121,35 @@ def _tell(done: Applied) -> None:
         log.error("session %r: %s ended %s: %s", failure.session, failure.action, failure.outcome, failure.detail)
     if done.failures:
         raise WritesFailedError(len(done.failures))
+
+
+def is_nightly(moment: datetime | None) -> bool:
+    """Return whether a run of the clock is the one that reads everything; a run for a file is not."""
+    return moment is not None and (moment.hour, moment.minute) == NIGHT
+
+
+def collect(*, full: bool = False) -> dict[str, Any]:
+    """Read what became of our schedules and hand changed results over as a file; return the counts.
+
+    Raises:
+        GradewayError: the delivery system is away; what was read is handed over.
+    """
+    from dataclasses import asdict
+
+    from gradeway.results.collect import collect as read
+
+    with _questionmark() as (opened, client):
+        done = asdict(read(opened.store, client, opened.settings, full=full))
+    for failure in done.pop("failed"):
+        log.error("not read: %s", failure)
+    return done
+
+
+def load_results() -> list[str]:
+    """Load the results that were handed over; return the assets whose rows changed."""
+    from gradeway.store import overview
+
+    batches = take("results")
+    with opened_intake() as opened, opened.store.session() as session:
+        changed = any(batch.applied for batch in overview.by_number(session, batches))
+    return [GRADES.name] if changed else []

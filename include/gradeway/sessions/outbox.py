@@ -181,27 +181,28 @@ def done(store: Store, intent: Intent, schedule_id: int) -> Outcome:
     values = {"state": IntentState.DONE, "outcome": outcome, "ended_at": clock.now(), "target": str(schedule_id)}
     with store.writing() as session:
         session.execute(update(Intent).where(Intent.id == intent.id).values(values))
-        _link(session, intent.subject, schedule_id, {part: intent.body})
+        _link(session, intent.subject, schedule_id, {part: intent.body}, anew=intent.action == Action.CREATE)
     return outcome
 
 
 def link(store: Store, name: str, schedule_id: int, metadata: Mapping[str, str]) -> None:
     """Note that a schedule that was found stands for a session."""
     with store.writing() as session:
-        _link(session, name, schedule_id, {"metadata": dict(metadata)})
+        _link(session, name, schedule_id, {"metadata": metadata}, anew=True)
 
 
-def _link(session: Session, name: str, schedule_id: int, told: Mapping[str, Mapping[str, Any]]) -> None:
+def _link(session: Session, name: str, schedule_id: int, told: Mapping[str, Mapping[str, Any]], *, anew: bool) -> None:
+    """Note what a session's schedule was told, beside what it was told before unless it is a new one."""
     query = select(ExamSession.id, SessionSchedule).outerjoin(SessionSchedule).where(ExamSession.name == name)
     row = session.execute(query).first()
     if row is None:
         return
     session_id, found = row
+    before = found.told if found and not anew else {}
     if found is None or found.schedule_id != schedule_id:
         session.execute(delete(SessionSchedule).where(SessionSchedule.schedule_id == schedule_id))
-        found = session.merge(SessionSchedule(session_id=session_id, schedule_id=schedule_id, told={}))
-    found.told = found.told | {part: found.told.get(part, {}) | values for part, values in told.items()}
-    found.synced_at = clock.now()
+    after = before | {part: before.get(part, {}) | dict(values) for part, values in told.items()}
+    session.merge(SessionSchedule(session_id=session_id, schedule_id=schedule_id, told=after, synced_at=clock.now()))
 
 
 def applied(store: Store, plan: Plan) -> None:
