@@ -1,4 +1,4 @@
-"""Files dropped into the inbox of a real Airflow stand in the store seconds later.
+"""Files dropped into the inboxes of a real Airflow: grades stand in the store seconds later, sessions become exams.
 
 Once on the embedded defaults, once as docker-compose.yaml lays it out: Airflow's metadata and the
 store in two databases of one PostgreSQL.
@@ -14,11 +14,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import requests
 from sqlalchemy import text as sql_text
 from sqlalchemy.exc import DBAPIError
 
 import postgres
 from gradeway.orchestration.runtime import LocalAirflow
+from gradeway.orchestration.stand_ins import stand_ins
 from gradeway.store.engine import Store
 
 pytestmark = pytest.mark.e2e
@@ -43,19 +45,26 @@ REPORTED = "SELECT count(*) FROM batch WHERE state = 'loaded' AND NOT report_due
 class World:
     """A running Airflow with its own landing zone and store."""
 
-    def __init__(self, airflow: LocalAirflow, home: Path, store: str) -> None:
+    def __init__(self, airflow: LocalAirflow, home: Path, store: str, questionmark: str) -> None:
         self.airflow = airflow
+        self.questionmark = questionmark
         self.store = Store(store)
         self.api = airflow.api
         self.home = home
         self.inbox = home / "landing/inbox/grades"
 
-    def drop(self, name: str, text: str) -> None:
-        """Put a whole file into the inbox."""
-        self.inbox.mkdir(parents=True, exist_ok=True)
-        part = self.inbox / f"{name}.part"
+    def drop(self, name: str, text: str, inbox: str = "grades") -> None:
+        """Put a whole file into an inbox."""
+        folder = self.inbox.with_name(inbox)
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f"{name}.part"
         part.write_text(text)
-        part.rename(self.inbox / name)
+        part.rename(folder / name)
+
+    def play(self, **said: object) -> None:
+        """Do what a participant does in the exam."""
+        answer = requests.post(f"{self.questionmark}/_sandbox/play", json=said, timeout=30)
+        assert answer.status_code == 200, answer.text
 
     def ask(self, sql: str) -> list[tuple[object, ...]]:
         """Ask the store, which may not be there yet."""
@@ -73,10 +82,10 @@ class World:
             assert time.monotonic() < deadline, f"after {seconds} s the store says {last}"
             time.sleep(0.1)
 
-    def rest(self, seconds: float = 90) -> None:
-        """Wait until no run of load_grades is open."""
+    def rest(self, dag: str = "load_grades", seconds: float = 90) -> None:
+        """Wait until no run of a DAG is open."""
         deadline = time.monotonic() + seconds
-        while any(run["state"] in {"queued", "running"} for run in self.api.runs("load_grades")):
+        while any(run["state"] in {"queued", "running"} for run in self.api.runs(dag)):
             assert time.monotonic() < deadline
             time.sleep(0.2)
 
@@ -93,8 +102,10 @@ def world(
         url = store if on_postgres else f"sqlite:///{home}/gradeway.db"
         env["GRADEWAY_DATABASE_URL"] = url
         database_url = metadata.replace("+psycopg", "+psycopg2") if on_postgres else None
-        with LocalAirflow(home / "airflow", PROJECT, env=env, database_url=database_url) as airflow:
-            yield World(airflow, home, url)
+        vendors = stand_ins(home)
+        start = {"env": env | vendors.env, "beside": vendors.commands, "database_url": database_url}
+        with LocalAirflow(home / "airflow", PROJECT, **start) as airflow:  # type: ignore[arg-type]
+            yield World(airflow, home, url, vendors.questionmark)
 
 
 def test_what_lands_is_loaded(world: World) -> None:
@@ -168,3 +179,31 @@ def kill_a_load(world: World) -> None:
                 return
         time.sleep(0.05)
     pytest.fail("no load was seen running")
+
+
+SESSIONS = """session_deliveryId,group_name,session_name,session_startDate,session_endDate
+Anatomy midterm,Nursing 1A,Anatomy morning,2020-01-10T08:00:00Z,2040-01-10T10:00:00Z
+Statics final,Statics 2026,Statics,2020-01-10T08:00:00Z,2040-01-10T10:00:00Z
+"""
+SCHEDULES = "SELECT name, schedule_id FROM session_schedule JOIN exam_session ON exam_session.id = session_id"
+MIDTERM = """
+SELECT value FROM grade JOIN grade_column ON grade_column.id = column_id WHERE grade_column.name = 'Midterm'
+"""
+
+
+def test_an_exam_comes_full_circle(world: World) -> None:
+    world.drop("anatomy.colnc", "courseId|name|points|optionalData\nANAT1|Midterm|20|SESSION=Anatomy morning\n")
+    world.drop("week.csv", SESSIONS, "sessions")
+    world.until("SELECT count(*) FROM session_schedule", [(2,)])
+    world.rest("sync_sessions")
+    schedules = {str(name): number for name, number in world.ask(SCHEDULES)}
+    for do, said in (("start", {}), ("finish", {"score": 9, "max": 12})):
+        world.play(ScheduleID=schedules["Anatomy morning"], ParticipantID=510001, do=do, **said)
+    run = world.api.trigger("collect_results")
+    assert world.api.wait("collect_results", run) == "success"
+    world.until(MIDTERM, [("15",)])
+
+    world.drop("later.csv", SESSIONS.replace("Anatomy morning,2020-01-10", "Anatomy morning,2021-01-10"), "sessions")
+    world.until("SELECT count(*) FROM intent WHERE action <> 'create' AND state = 'done'", [(1,)])
+    world.rest("sync_sessions")
+    assert {run["state"] for run in world.api.runs("sync_sessions")} == {"success"}

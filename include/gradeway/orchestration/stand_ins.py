@@ -19,6 +19,7 @@ ADMINISTRATOR = 101
 class StandIns:
     """Commands to run beside Airflow, the Connections that point at them, and how to tell of them."""
 
+    questionmark: str
     commands: dict[str, list[str]]
     env: dict[str, str]
     told: list[str]
@@ -32,6 +33,7 @@ def stand_ins(home: Path) -> StandIns:
     command = [sys.executable, "-m", "gradeway.cli", *words, "--area", AREA]
     uri = f"http://{USER}:{USER}@{HOST}:{port}/deliveryodata/{AREA}?administrator={ADMINISTRATOR}"
     return StandIns(
+        f"http://{HOST}:{port}",
         {"questionmark": command},
         {"AIRFLOW_CONN_GRADEWAY_QUESTIONMARK_SANDBOX": uri},
         [f"Questionmark:  sandbox on http://{HOST}:{port}, unless a Connection gradeway_questionmark names a tenant"],
