@@ -52,9 +52,9 @@ class World:
         path.write_text("".join(f"{line}\n" for line in (header, *rows)), encoding="utf-8")
         return path
 
-    def sweep(self) -> Sweep:
+    def sweep(self, inbox: str = "") -> Sweep:
         """Run one sweep without a word."""
-        return self.intake.sweep(lambda _: None)
+        return self.intake.sweep(lambda _: None, inbox)
 
     def land(self, name: str, header: str, *rows: str) -> Batch:
         """Drop a file, sweep, and return its batch."""

@@ -30,13 +30,13 @@ def drop(world: World, name: str, place: int = 0) -> None:
 
 def land(world: World, name: str) -> None:
     drop(world, name)
-    world.sweep()
+    world.sweep("grades")
 
 
 def land_at_once(world: World, order: Sequence[str]) -> None:
     for place, name in enumerate(order):
         drop(world, name, place)
-    world.sweep()
+    world.sweep("grades")
     assert [batch.file_name for batch in world.batches()] == list(order)
 
 

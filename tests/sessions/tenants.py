@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -77,6 +78,7 @@ class MemoryTenant:
     notes: list[dict[str, Any]] = field(default_factory=list)
     asked: list[tuple[str, Any]] = field(default_factory=list)
     reads: int = 0
+    last: int = 0
     _late: list[tuple[datetime, Fault]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -113,7 +115,7 @@ class MemoryTenant:
     def patch_schedule(self, schedule_id: int, values: Mapping[str, Any]) -> None:
         assert values
         assert not values.keys() & {"AssessmentID", "GroupID"}
-        self._write(f"PATCH {schedule_id}", values, lambda: self.schedules[schedule_id].update(values))
+        self._write(f"PATCH {schedule_id}", values, lambda: self._one(schedule_id).update(values))
 
     def add_metadata(self, schedule_id: int, key: str, value: str) -> ScheduleMetadata:
         row = {"ScheduleID": schedule_id, "Key": key, "Value": value}
@@ -148,15 +150,22 @@ class MemoryTenant:
         due = [act for at, act in self._late if at <= clock.now()]
         self._late = [(at, act) for at, act in self._late if at > clock.now()]
         for act in due:
-            act()
+            with suppress(VendorRefusedError):
+                act()
 
     def _create(self, values: Mapping[str, Any]) -> dict[str, Any]:
         assert values["Name"]
-        key = max(self.schedules, default=0) + 1
+        key = self.last = max(self.last, *self.schedules, 0) + 1  # no key is given out again
         self.schedules[key] = {"ID": key, "Disabled": False, "ResumeAllowed": False} | dict(values)
         return self.schedules[key]
 
+    def _one(self, schedule_id: int) -> dict[str, Any]:
+        if schedule_id not in self.schedules:
+            raise VendorRefusedError(CALL, "answered 404", status=404)
+        return self.schedules[schedule_id]
+
     def _note(self, row: dict[str, Any]) -> dict[str, Any]:
+        self._one(row["ScheduleID"])
         assert not any(note["Key"] == row["Key"] and note["ScheduleID"] == row["ScheduleID"] for note in self.notes)
         self.notes.append({"ID": len(self.notes) + 1} | row)
         return self.notes[-1]

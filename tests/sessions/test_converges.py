@@ -162,7 +162,7 @@ def check(scene: Scene) -> None:
 
 
 @given(start=st.lists(st.tuples(fields, extra), min_size=1, max_size=3), rounds=rounds)
-@hypothesis_settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_tenant_ends_as_the_store_says(
     sqlite_template: Path, start: list[tuple[dict[str, Any], dict[str, Any]]], rounds: list[tuple[Any, ...]]
 ) -> None:
