@@ -129,7 +129,7 @@ def test_results_come_home_as_grades(
     with intake.store.session() as store:
         assert store.execute(text(GRADES)).all() == []  # the column is not there yet
     (intake.zone.inbox("grades") / "c.colnc").write_text(COLUMNS)
-    intake.sweep()
+    assert run("load_grades").events == {"gradeway_columns", "gradeway_grades"}
     with intake.store.session() as store:
         grades = [tuple(row) for row in store.execute(text(GRADES))]
     assert sorted(value for _, value in grades) == ["60", "90"]

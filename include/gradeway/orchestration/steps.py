@@ -50,6 +50,9 @@ STAGES = (
 )
 # A task costs a second whatever it loads; a flood of small files shares these many per stage.
 MOST_SLICES = 16
+# Results of exams become grades too; they come by another DAG, but may have waited for a column.
+RESULTS = 8
+STORED_IN = {stage.number: stage.asset for stage in STAGES} | {RESULTS: GRADES}
 ASSETS = tuple(dict.fromkeys(stage.asset for stage in STAGES))
 
 
@@ -77,8 +80,8 @@ def claim() -> dict[str, list[int]]:
     with opened_intake() as intake:
         intake.claim("grades")
         # Left over from a run that died between a load and its release.
-        for stage in STAGES:
-            intake.release(stage.number, done)
+        for number in STORED_IN:
+            intake.release(number, done)
         waiting = {stage.title: intake.waiting(stage.number) for stage in STAGES}
         idle = not done.released and not any(waiting.values()) and not _due(intake)
     return {} if idle else waiting
@@ -122,7 +125,7 @@ def _label(intake: Intake, batches: list[int]) -> str:
 
 
 def release(stage: int) -> int:
-    """Load the rows that waited for what this stage brought, of this stage and of the next.
+    """Load the rows that waited for what this stage brought: of this stage, of the next, and results of exams.
 
     Raises:
         BatchFailedError: the rows of one batch could not be loaded; those of the others were.
@@ -131,7 +134,7 @@ def release(stage: int) -> int:
 
     done = Sweep()
     with opened_intake() as intake:
-        for number in (each.number for each in STAGES if each.number in {stage, stage + 1}):
+        for number in (each for each in (stage, stage + 1, RESULTS) if each in STORED_IN):
             intake.release(number, done)
     if done.failed:
         raise done.failed[0]
@@ -149,7 +152,7 @@ def changes() -> list[str]:
     with opened_intake() as intake, intake.store.session() as session:
         batches = [ledger.get(session, batch_id) for batch_id in _due(intake)]
         stages = {FEEDS[batch.feed].stage for batch in batches if batch.applied}
-    return [asset.name for asset in ASSETS if any(each.asset == asset and each.number in stages for each in STAGES)]
+    return [asset.name for asset in ASSETS if any(STORED_IN.get(number) == asset for number in stages)]
 
 
 def announce(changed: list[str], asset: str) -> None:

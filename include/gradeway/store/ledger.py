@@ -18,7 +18,6 @@ from sqlalchemy.orm import Session
 from gradeway import clock
 from gradeway.errors import LostClaimError, UnknownBatchError
 from gradeway.reasons import Finding, Level, Reason
-from gradeway.store.dialects import dialect
 from gradeway.store.engine import Store
 from gradeway.store.models import Batch, BatchState, FindingRow, ParkedRow
 
@@ -154,6 +153,8 @@ def record(session: Session, batch: Batch, findings: Sequence[Finding]) -> None:
     session.flush()
     rows = ((batch.id, found.line, found.column, found.reason.value, found.detail) for found in kept)
     if kept:
+        from gradeway.store.dialects import dialect  # brings numpy, which those who only read need not
+
         dialect(session.connection()).append_rows("finding", FINDING_COLUMNS, rows)
 
 
