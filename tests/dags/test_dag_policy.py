@@ -91,7 +91,7 @@ def test_only_what_may_pass_is_tried_again(error: Exception, action: RetryAction
 
 def test_the_stages_are_those_of_the_feeds() -> None:
     assert [stage.number for stage in steps.STAGES] == feeds.stages("grades")
-    assert [steps.RESULTS] == feeds.stages("results")
+    assert feeds.stages("results") == [steps.RESULTS]
 
 
 def test_columns_and_schemas_load_one_after_another() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from gradeway.store.models import Grade
 from loading.world import World
 
 COLUMN = ("x.colnc", "courseId|name|points", "C1|X|100")
@@ -105,3 +107,14 @@ def test_a_waiting_row_does_not_replace_what_a_newer_file_gave_meanwhile(world: 
     column = world.column("X")
     assert column.points == 100
     assert column.schema_id is not None
+
+
+def test_a_row_that_waits_for_another_column_makes_no_grade_be_written_again(world: World) -> None:
+    header = "courseId|userId|name|value"
+    world.land("c.colnc", "courseId|name|points", "C1|X|100")
+    world.land("waits.colncval", header, "C1|u1|Other|1")
+    first = world.land("v.colncval", header, "C1|u1|X|90")
+    batch = world.land("again.colncval", header, "C1|u1|X|90", "C1|u2|X|80")
+    assert (batch.created, batch.unchanged) == (1, 1)
+    with world.intake.store.session() as session:
+        assert sorted(session.scalars(select(Grade.batch_id))) == [first.id, batch.id]

@@ -36,6 +36,7 @@ SPEC = FeedSpec(
     key=("courseId", "userId", "name"),
     source="Blackboard, Incoming Flat File Specifications: Create Grade Center column values (not calculated)",
     loader="gradeway.loading.values:ValueLoader",
+    waits_together=True,
     aliases={
         "courseId": columns.COURSE_NAMES,
         "userId": ("user_id", "user id"),

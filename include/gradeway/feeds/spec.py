@@ -129,6 +129,7 @@ class FeedSpec:
         ending: the file ending without its dot; feeds of one ending are told apart by their headers.
         separators: what may stand between cells; the setting's character unless given.
         is_partial: whether files are expected to have only some of the columns.
+        waits_together: whether all rows of one key wait for the same parent, whatever else they say.
         unread: beginnings of the names of columns that may be there and are not read.
     """
 
@@ -144,6 +145,7 @@ class FeedSpec:
     ending: str = ""
     separators: str = ""
     is_partial: bool = False
+    waits_together: bool = False
     unread: tuple[str, ...] = ()
 
     @property

@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy import ColumnElement, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from gradeway import clock
@@ -75,7 +75,7 @@ def _load(store: Store, settings: Settings, spec: FeedSpec, batch_id: int, path:
         if staged.checked.sha256 != sha256:
             raise FileDefectError(Reason.FILE_CHANGED)
         with store.exclusive(connection) as session:
-            confirm = ledger.older_to_come(session, batch_id, spec.name)
+            confirm = _older_to_come(session, settings, batch_id, spec)
             ledger.commit_load(session, batch_id, staged.merge(session, confirm=confirm))
 
 
@@ -193,6 +193,15 @@ def give_up(store: Store, settings: Settings, batch_id: int, what: str) -> None:
         ledger.add(session, batch_id, Tally(rejected=len(lines), parked=-len(lines), findings=findings))
 
 
+def _older_to_come(session: Session, settings: Settings, batch_id: int, spec: FeedSpec) -> bool:
+    """Return whether an older batch can still say something about what a batch's rows are about.
+
+    Where all rows about one thing wait for the same parent, a newer one cannot have loaded before it.
+    """
+    reachable = _parent_is_there(session, settings) if spec.waits_together else true()
+    return ledger.older_to_come(session, batch_id, spec.name, reachable)
+
+
 def _parent_is_there(session: Session, settings: Settings) -> ColumnElement[bool]:
     schema = exists().where(ParkedRow.parent == SCHEMA, GradeSchema.title == ParkedRow.name)
     column = exists().where(
@@ -222,7 +231,7 @@ def _release_some(store: Store, settings: Settings, batch_id: int) -> int:
             if ledger.forget_parked(session, batch_id, list(cells)) != len(cells):
                 msg = f"waiting rows of batch {batch_id} were released by another worker"
                 raise LostClaimError(msg)
-            confirm = ledger.older_to_come(session, batch_id, spec.name)
+            confirm = _older_to_come(session, settings, batch_id, spec)
             tally = loader.merge(session, confirm=confirm)
             tally.findings += [finding for finding in findings if finding.reason.level is Level.ROW]
             tally.rejected += len(frame) - len(good)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Select, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -123,10 +123,10 @@ def commit_load(session: Session, batch_id: int, tally: Tally) -> None:
     add(session, batch_id, tally)
 
 
-def older_to_come(session: Session, batch_id: int, feed: str) -> bool:
-    """Return whether rows of an older batch of the feed are still to be loaded: claimed, or waiting."""
+def older_to_come(session: Session, batch_id: int, feed: str, waiting_rows: ColumnElement[bool]) -> bool:
+    """Return whether rows of an older batch of the feed are still to be loaded: claimed, or of some waiting ones."""
     claimed = exists().where(Batch.feed == feed, Batch.state == BatchState.CLAIMED, Batch.id < batch_id)
-    waiting = exists().where(ParkedRow.feed == feed, ParkedRow.batch_id < batch_id)
+    waiting = exists().where(ParkedRow.feed == feed, ParkedRow.batch_id < batch_id, waiting_rows)
     return bool(session.scalar(select(or_(claimed, waiting))))
 
 
