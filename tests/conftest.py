@@ -13,6 +13,8 @@ import postgres
 
 PROJECT = Path(__file__).resolve().parents[1]
 
+pytest_plugins = ["loading.installations", "fixtures.sandboxes"]
+
 # Airflow reads its environment once, when it is first imported: so here, before any test module.
 # Removed when the process ends.
 _AIRFLOW_HOME = tempfile.TemporaryDirectory(prefix="gw-airflow-", ignore_cleanup_errors=True)

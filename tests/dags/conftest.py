@@ -9,11 +9,8 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 
 from fixtures.dagruns import Ran
-from fixtures.sandboxes import questionmark_sandbox
 from gradeway.intake import Intake
 from gradeway.settings import load
-
-__all__ = ["questionmark_sandbox"]
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 

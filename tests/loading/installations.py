@@ -1,4 +1,4 @@
-"""Fixtures that make installations for tests; a conftest names those that its tests use."""
+"""Fixtures that make installations for tests, on each kind of database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests here use installations on each kind of database, and a sandbox that they share."""
+"""Tests here use a sandbox that they share."""
 
 from __future__ import annotations
 
@@ -8,29 +8,8 @@ from pathlib import Path
 import pytest
 
 from fixtures.sandboxes import Sandbox, running
-from loading.installations import (
-    empty_store,
-    folder,
-    make_world,
-    postgres_store,
-    shared_postgres_store,
-    sqlite_store,
-    sqlite_template,
-    world,
-)
 from loading.world import World
 from results.scene import Scene
-
-__all__ = [
-    "empty_store",
-    "folder",
-    "make_world",
-    "postgres_store",
-    "shared_postgres_store",
-    "sqlite_store",
-    "sqlite_template",
-    "world",
-]
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fixtures.sandboxes import Sandbox, questionmark_sandbox, running
-
-__all__ = ["faculty", "questionmark_sandbox"]
+from fixtures.sandboxes import Sandbox, running
 
 
 @pytest.fixture(scope="session")

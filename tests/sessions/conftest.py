@@ -8,29 +8,8 @@ import pytest
 
 from gradeway import clock
 from gradeway.store.engine import Store
-from loading.installations import (
-    empty_store,
-    folder,
-    postgres_store,
-    shared_postgres_store,
-    sqlite_store,
-    sqlite_template,
-)
 from sessions.exams import Clock
 from sessions.tenants import MemoryTenant
-
-__all__ = [
-    "each_store",
-    "empty_store",
-    "folder",
-    "passing",
-    "postgres_store",
-    "shared_postgres_store",
-    "sqlite_store",
-    "sqlite_template",
-    "store",
-    "tenant",
-]
 
 
 @pytest.fixture
