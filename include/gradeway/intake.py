@@ -10,6 +10,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -286,4 +287,8 @@ class Intake:
         """Reject rows that waited too long, delete what is past its retention; return the counts."""
         expired = loading.expire(self.store, self.settings)
         self._finish_all(expired)  # and no others: a running sweep may still want to see them due
-        return {"expired": sum(expired.values())} | keep.purge(self.zone, self.settings, clock.now().date())
+        from gradeway.sessions import outbox  # brings the vendors' clients, which nothing else here needs
+
+        intents = outbox.purge(self.store, clock.now() - timedelta(days=self.settings.report_days))
+        counts = {"expired": sum(expired.values()), "intents": intents}
+        return counts | keep.purge(self.zone, self.settings, clock.now().date())

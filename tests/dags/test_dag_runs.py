@@ -268,7 +268,7 @@ def test_housekeeping_deletes_what_is_past_its_time(intake: Intake, run: Callabl
     old.write_text("title|symbols\n")
     ran = run("housekeeping")
     assert ran.run.state == "success"
-    assert ran.result("tidy") == {"expired": 0, "archive": 1, "quarantine": 0, "reports": 0}
+    assert ran.result("tidy") == {"expired": 0, "intents": 0, "archive": 1, "quarantine": 0, "reports": 0}
     assert not old.parent.exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -426,3 +427,13 @@ def test_the_log_names_sessions_and_no_more(
     with caplog.at_level("DEBUG", "gradeway.sessions"):
         syncing(store, tenant, tmp_path).apply_now()
     assert caplog.messages == ["session Exam: create: CREATED"]
+
+
+def test_what_ended_long_ago_is_forgotten(tmp_path: Path, store: Store, tenant: MemoryTenant, passing: Clock) -> None:
+    put(store, session())
+    syncing(store, tenant, tmp_path).apply_now()
+    assert outbox.purge(store, passing.now()) == 0
+    passing.pass_by(48 * HOUR)
+    assert outbox.purge(store, passing.now() - timedelta(days=1)) == 1
+    assert intents(store) == []
+    assert syncing(store, tenant, tmp_path).plan().changes == ()

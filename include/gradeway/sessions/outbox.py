@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, delete, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -27,6 +27,7 @@ from gradeway.store.exams import ExamSession, Intent, IntentState, SessionGroup,
 
 SYSTEM = "questionmark"
 UNSETTLED = (IntentState.OPEN, IntentState.SENT, IntentState.UNKNOWN)
+ENDED = (IntentState.DONE, IntentState.FAILED, IntentState.DROPPED)
 BY_A_PERSON = 0  # stands for the batch where no batch said it
 
 
@@ -223,3 +224,13 @@ def withdraw(store: Store, name: str, *, undo: bool = False) -> None:
             raise UnknownSessionError(name)
         found.withdrawn = not undo
         found.given = found.given | {WITHDRAWN: BY_A_PERSON}
+
+
+def purge(store: Store, before: datetime) -> int:
+    """Delete the intents that ended before an instant, and the plans that have none left; return how many intents."""
+    over = (Intent.system == SYSTEM, Intent.ended_at < before, Intent.state.in_(ENDED))
+    with store.writing() as session:
+        gone = session.execute(delete(Intent).where(*over)).rowcount  # type: ignore[attr-defined]
+        kept = exists().where(Intent.plan_id == exams.Plan.id)
+        session.execute(delete(exams.Plan).where(exams.Plan.system == SYSTEM, exams.Plan.made_at < before, ~kept))
+    return int(gone)
