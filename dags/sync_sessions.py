@@ -52,11 +52,13 @@ def sync_sessions() -> None:
         execution_timeout=None,
     )
     approved = task(exams.approve, task_id="keep_approval")(planned, ask.output)
-    applied = task(exams.apply, trigger_rule="none_failed_min_one_success", multiple_outputs=False)(planned)
+    # Two, because a rejection skips only what hangs on the answer alone.
+    apply = task(exams.apply, multiple_outputs=False, execution_timeout=timedelta(hours=8))
+    applied, applied_approved = apply(planned), apply.override(task_id="apply_approved")(planned)
     done = EmptyOperator(task_id=exams.NOTHING, trigger_rule="none_failed")
     taken >> planned >> next_one >> [ask, applied, done]
-    ask >> approved >> applied
-    [taken, applied] >> done
+    ask >> approved >> applied_approved
+    [taken, applied, applied_approved] >> done
 
 
 sync_sessions()

@@ -136,6 +136,16 @@ class VendorAnswerError(VendorError):
     """An outside system's answer is not what its documents say."""
 
 
+class TenantChangedError(GradewayError):
+    """The Connection names another tenant than the one whose schedules the store knows."""
+
+    def __init__(self, system: str, known: str, named: str) -> None:
+        super().__init__(
+            f"the Connection of {system} names {named}, but the store knows the schedules of {known}: correct the "
+            "Connection, or run `gradeway sessions forget` to begin anew with the other tenant"
+        )
+
+
 class WritesFailedError(GradewayError):
     """Some writes of a plan were not made; the others were, and the next plan has the rest."""
 

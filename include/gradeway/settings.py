@@ -108,7 +108,7 @@ class Settings(BaseModel):
         20, ge=0, le=100, description="percent of our schedules that a plan may disable or move without approval"
     )
     sessions_brake_count: int = Field(
-        5, ge=0, description="number of schedules that a plan may disable or move without approval, in any case"
+        1, ge=0, description="number of schedules that a plan may disable or move without approval, in any case"
     )
     sessions_approval_hours: int = Field(24, ge=1, le=8760, description="hours for which an approval holds")
     questionmark_administrator: int | None = Field(

@@ -25,6 +25,8 @@ from gradeway.errors import (
 from gradeway.orchestration import alerts, assets, policy, steps
 from gradeway.reasons import Reason
 
+# Hours: one waits for a person, the others make one call after the other, at a polite pace.
+LONG_TASKS = {"approve": 20, "apply": 8, "apply_approved": 8}
 DAG_IDS = ["load_grades", "replay", "housekeeping", "sync_sessions", "collect_results"]
 
 
@@ -64,7 +66,7 @@ def test_a_task_is_tried_again_ever_later_and_tells_when_it_gives_up(dag: DAG) -
         assert task.max_retry_delay == timedelta(minutes=5), task.task_id
         # a task that waits for a person has its own bound
         longest = getattr(task, "response_timeout", None) or task.execution_timeout
-        assert timedelta(0) < longest <= timedelta(hours=20 if task.task_id == "approve" else 2), task.task_id
+        assert timedelta(0) < longest <= timedelta(hours=LONG_TASKS.get(task.task_id, 2)), task.task_id
         assert told["on_failure_callback"] == [alerts.task_failed], task.task_id
         assert told["retry_policy"] is policy.COMMON["default_args"]["retry_policy"], task.task_id
 

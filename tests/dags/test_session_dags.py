@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from airflow.providers.standard.operators.hitl import ApprovalOperator
 from sqlalchemy import select, text
 
 from fixtures.dagruns import Ran
@@ -57,7 +60,11 @@ def test_a_session_file_becomes_schedules_and_a_changed_one_exactly_the_changes(
     drop("a.csv", "".join(map(session, range(10))))
     first = run("sync_sessions")
     assert first.run.state == "success"
-    assert (first.states["apply"], first.states["approve"]) == ("success", "skipped")
+    assert (first.states["apply"], first.states["approve"], first.states["apply_approved"]) == (
+        "success",
+        "skipped",
+        "skipped",
+    )
     assert len(schedules(tenant)) == 10
     with intake.store.session() as store:
         assert len(store.scalars(select(SessionSchedule)).all()) == 10
@@ -91,6 +98,34 @@ def test_what_moves_many_exams_waits_for_a_person(
     with intake.store.session() as store:
         kept = store.scalars(select(Plan).where(Plan.digest == planned["hash"])).one()
         assert (kept.approved_by, kept.reason, kept.applied_at is None) == ("admin", "snow", False)
+
+
+@pytest.mark.parametrize(("answer", "outcome"), [("Approve", "success"), ("Reject", "skipped")])
+def test_the_answer_decides(
+    intake: Intake,
+    tenant: Sandbox,
+    drop: Callable[[str, str], Path],
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    outcome: str,
+) -> None:
+    drop("a.csv", "".join(map(session, range(10))))
+    run("sync_sessions")
+    drop("b.csv", "".join(session(number, day=12) for number in range(8)))
+
+    def answered(self: ApprovalOperator, context: Any) -> dict[str, Any]:  # noqa: ANN401
+        event = {"chosen_options": [answer], "params_input": {"reason": "snow"}, "timedout": False}
+        event |= {"responded_at": datetime.now(UTC), "responded_by_user": {"id": "1", "name": "admin"}}
+        result: dict[str, Any] = self.execute_complete(context=context, event=event)
+        return result
+
+    monkeypatch.setattr(ApprovalOperator, "execute", answered)
+    ran = run("sync_sessions")
+    assert ran.run.state == "success"
+    assert (ran.states["apply"], ran.states["apply_approved"]) == ("skipped", outcome)
+    moved = [start for start in schedules(tenant).values() if "-12T" in start]
+    assert len(moved) == (8 if answer == "Approve" else 0)
 
 
 def test_a_tenant_that_is_away_fails_the_run_and_the_next_one_does_it_all(

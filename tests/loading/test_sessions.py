@@ -206,3 +206,14 @@ def test_a_reject_file_heals(world: World) -> None:
     world.sweep()
     assert world.batches()[-1].created == 1
     assert found(world, "S").security == ["requireFullscreen"]
+
+
+def test_a_password_that_came_along_is_in_no_reject_file(world: World) -> None:
+    header = "user_username,user_password,group_role,group_name"
+    batch = send(world, header, "a,Secret-1,TEST_TAKER,", "b,Secret-2,TEST_TAKER,G,and more", "c,Secret-3,TEST_TAKER,G")
+    assert (batch.created, batch.rejected) == (1, 2)
+    (path,) = world.intake.report_folder(batch).glob("rejects-*.csv")
+    assert "Secret" not in path.read_text()
+    path.rename(world.zone.inbox("sessions") / "healed.csv")
+    healed = (world.zone.inbox("sessions") / "healed.csv").read_text()
+    assert healed.splitlines()[1].endswith("a,,TEST_TAKER,")

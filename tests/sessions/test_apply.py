@@ -118,7 +118,7 @@ def test_a_session_that_may_not_be_scheduled_makes_no_call(tmp_path: Path, store
 
 def test_one_refused_write_does_not_stop_the_others(tmp_path: Path, store: Store, tenant: MemoryTenant) -> None:
     put(store, *(session(f"Exam {number}", plugins=["print"]) for number in range(3)))
-    tenant.faults = {3: "refused"}
+    tenant.faults = {2: "refused"}
     applied = syncing(store, tenant, tmp_path).apply_now()
     assert applied.outcomes == {Outcome.CREATED: 4, Outcome.REJECTED: 1, Outcome.SKIPPED: 1}
     assert [(failure.session, failure.action) for failure in applied.failures] == [

@@ -74,13 +74,15 @@ class _Layout:
         # in a reason's text, which no program reads again
         self._comma = ";" if settings.delimiter == "," else ","
         self._names = read_header(text, spec, settings).names
+        known = {*REASON_COLUMNS, *spec.names.values()}
+        self._unread = {place for place, name in enumerate(self._names) if name not in known}
         self._corrected = not set(REASON_COLUMNS).isdisjoint(self._names)
         cells = self._source(self._split(header.removeprefix(BOM)))
         self.header = self._mark.join([*(name.encode() for name in REASON_COLUMNS), *cells]) + b"\n"
 
     def row(self, number: int, raw: bytes, found: Told) -> bytes:
         """Return a line with its reasons before it; formulas are guarded, all else is byte for byte."""
-        cells = self._split(raw)
+        cells = self._read(raw)
         shown, guarded = self._source(cells), b""
         if self._risky.search(raw):
             places = zip(self._names, cells, strict=False)
@@ -95,6 +97,15 @@ class _Layout:
             return cells
         extra = len(self._names)
         return [cell for place, cell in enumerate(cells) if place >= extra or self._names[place] not in REASON_COLUMNS]
+
+    def _read(self, raw: bytes) -> list[bytes]:
+        """Return the cells of a line; what is not read, a new user's password for one, stays in the archive."""
+        cells = self._split(raw)
+        if not self._unread:
+            return cells
+        if len(cells) != len(self._names):
+            return []  # no telling which cell is which
+        return [b"" if place in self._unread else cell for place, cell in enumerate(cells)]
 
     def _split(self, raw: bytes) -> list[bytes]:
         if b'"' not in raw:

@@ -99,3 +99,20 @@ def withdraw(name: str, undo: bool, output: str) -> int:
     from gradeway.cli.sessions import withdraw_session
 
     return withdraw_session(name, output, undo=undo)
+
+
+@command(sessions)
+def forget(output: str) -> int:
+    """Forget the schedules of a tenant that the Connection no longer names.
+
+    IDs of one tenant mean nothing in another, so plans and collections stop when the Connection
+    names another one. After this the next plan makes all sessions anew in the new tenant; what
+    stands in the old one stays there. Sessions and grades in the store are kept.
+
+    \b
+    Example:
+      gradeway sessions forget
+    """
+    from gradeway.cli.sessions import forget_tenant
+
+    return forget_tenant(output)

@@ -18,6 +18,7 @@ from gradeway.sessions.plan import Plan
 from gradeway.sessions.reasons import Action
 from gradeway.sessions.sync import Applied, Sync
 from gradeway.settings import load
+from gradeway.store import tenants
 from gradeway.store.engine import Store
 from gradeway.vendors.connection import from_environment
 from gradeway.vendors.questionmark import CONNECTION, Questionmark
@@ -114,7 +115,8 @@ def _changes(plan: Plan) -> list[tuple[object, ...]]:
         _, what = rows.setdefault((change.session, change.action), (change.schedule_id, []))
         for name, (before, after) in change.values.items():
             is_new = change.schedule_id is None or change.action == Action.METADATA
-            what.append(f"{name} {_shown(after)}" if is_new else f"{name} {_shown(before)} -> {_shown(after)}")
+            there = " (changed there)" if name in change.drifted else ""
+            what.append(f"{name} {_shown(after)}" if is_new else f"{name} {_shown(before)} -> {_shown(after)}{there}")
     return [(session, action, schedule, ", ".join(what)) for (session, action), (schedule, what) in rows.items()]
 
 
@@ -177,4 +179,14 @@ def withdraw_session(name: str, output: str, *, undo: bool) -> int:
         out.print_json({"session": name, "withdrawn": not undo})
     else:
         out.say(f"session {name} is {'no longer ' if undo else ''}withdrawn; gradeway sessions apply --now tells it")
+    return DONE
+
+
+def forget_tenant(output: str) -> int:
+    """Forget the tenant that the store knows; return the exit code."""
+    gone = tenants.forget(Store(load().database_url).ready(), outbox.SYSTEM)
+    if output == "json":
+        out.print_json({"schedules": gone})
+    else:
+        out.say(f"{out.count(gone, 'schedule')} forgotten; the next plan begins anew")
     return DONE

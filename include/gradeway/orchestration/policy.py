@@ -7,11 +7,24 @@ from typing import Any
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
-from gradeway.errors import BatchFailedError, FileDefectError, SettingsError, StoreNotReadyError, UnknownBatchError
+from gradeway.errors import (
+    BatchFailedError,
+    FileDefectError,
+    PlanError,
+    SettingsError,
+    StoreNotReadyError,
+    TenantChangedError,
+    UnknownBatchError,
+    VendorAnswerError,
+    VendorRefusedError,
+    WritesFailedError,
+)
 from gradeway.orchestration.alerts import run_failed, task_failed
 
 # Another try cannot help these; whatever else happens may be over in a minute.
 HOPELESS = [SettingsError, StoreNotReadyError, UnknownBatchError, FileDefectError]
+# A plan is made anew by the next run; trying an old one again would only hide what went wrong.
+HOPELESS += [PlanError, TenantChangedError, VendorAnswerError, VendorRefusedError, WritesFailedError]
 
 # The tries bridge a restart of the database; for a longer outage the next sweep is the retry.
 _DEFAULTS: dict[str, Any] = {

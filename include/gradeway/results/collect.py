@@ -27,6 +27,7 @@ from gradeway.results.learners import Learners
 from gradeway.results.overview import SYSTEM, may_still_end
 from gradeway.results.rule import counting, is_final
 from gradeway.settings import Settings
+from gradeway.store import tenants
 from gradeway.store.engine import Store
 from gradeway.store.exams import Attempt, ExamSession, SessionSchedule
 from gradeway.vendors import delivery
@@ -39,6 +40,7 @@ ACCOUNT_TROUBLES = {401, 403}
 BAND_SIZE = 2000
 
 Values = dict[str, Any]
+QUERIED = 1000
 
 
 @dataclass
@@ -89,6 +91,7 @@ def collect(store: Store, client: Questionmark, settings: Settings, *, full: boo
         VendorError: the delivery system is away or lets us read nothing; what was read till then is
             handed over.
     """
+    tenants.hold(store, SYSTEM, client.transport.endpoint.url)
     with handover.inbox(settings) as inbox:
         collector = _Collector(store, client, settings, full=full)
         try:
@@ -169,7 +172,7 @@ class _Collector:
     def _read(self, family: Family) -> None:
         found = [attempt for each in family.all for attempt in self._client.attempts(each.id)]
         self._learners.ask({attempt.participant_id for attempt in found}, family.schedule.group_id)
-        known = self._known(family.schedule.id)
+        known = self._known([str(attempt.id) for attempt in found])
         taken: dict[int, list[delivery.Attempt]] = defaultdict(list)
         for attempt in found:
             taken[attempt.participant_id].append(attempt)
@@ -179,10 +182,13 @@ class _Collector:
         self._done.schedules += 1
         self._done.attempts += len(found)
 
-    def _known(self, schedule_id: int) -> dict[str, Attempt]:
+    def _known(self, attempts: list[str]) -> dict[str, Attempt]:
+        found: dict[str, Attempt] = {}
         with self._store.session() as session:
-            wanted = select(Attempt).where(Attempt.system == SYSTEM, Attempt.schedule_id == schedule_id)
-            found = {each.attempt: each for each in session.scalars(wanted)}
+            for start in range(0, len(attempts), QUERIED):
+                some = attempts[start : start + QUERIED]
+                wanted = select(Attempt).where(Attempt.system == SYSTEM, Attempt.attempt.in_(some))
+                found |= {each.attempt: each for each in session.scalars(wanted)}
             session.expunge_all()
         return found
 

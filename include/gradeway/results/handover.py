@@ -7,17 +7,20 @@ import fcntl
 import hashlib
 import io
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from gradeway.errors import SyncBusyError
 from gradeway.feeds.results import COLUMNS, SEPARATOR, SPEC
 from gradeway.landing.zone import Zone, sync
 from gradeway.settings import Settings
 
 DRAFT = ".handover.part"  # no inbox yields a name with a leading dot; one name, so that a dead run leaves one at most
+TRIES, PAUSE = 300, 0.1  # half a minute
 
 
 class Row(NamedTuple):
@@ -57,10 +60,23 @@ def inbox(settings: Settings) -> Iterator[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _lock(descriptor)
         yield folder
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Lock, or say after a while that another run is at it."""
+    for _ in range(TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(PAUSE)
+        else:
+            return
+    msg = "another run is collecting results; try again when it is done"
+    raise SyncBusyError(msg)
 
 
 def hand_over(folder: Path, rows: Sequence[Row], collected_at: datetime) -> str:

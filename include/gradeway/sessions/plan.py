@@ -46,8 +46,10 @@ class Change:
 
     @property
     def is_risky(self) -> bool:
-        """Whether it takes an existing exam away, or moves it."""
-        return self.action is Action.DISABLE or (self.action is not Action.CREATE and bool(MOVING & self.values.keys()))
+        """Whether it takes an existing exam away, moves it, or gives back what somebody took away there."""
+        given_back = self.action is Action.ENABLE and "Disabled" in self.drifted
+        moved = self.action is not Action.CREATE and bool(MOVING & self.values.keys())
+        return self.action is Action.DISABLE or given_back or moved
 
     @property
     def write(self) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from gradeway.sessions.reasons import Action, Outcome
 from gradeway.sessions.tenant import Tenant, read_tenant
 from gradeway.sessions.wanted import RefusedError, Subject, schedule_of
 from gradeway.settings import Settings
+from gradeway.store import tenants
 from gradeway.store.engine import Store
 from gradeway.store.exams import Intent, IntentState
 from gradeway.vendors.connection import Endpoint
@@ -150,6 +151,7 @@ class Sync:
             yield
 
     def _plan(self, *, settle: bool) -> Plan:
+        tenants.hold(self.store, outbox.SYSTEM, self.client.transport.endpoint.url)
         if settle:
             self._settle_all()
         deliveries = read_deliveries(self.settings.sessions_deliveries_file)
@@ -192,7 +194,8 @@ class Sync:
 
     def _carry_out(self, plan: Plan) -> Applied:
         run = _Run(self.store, self.client, Applied(plan))
-        for intent in outbox.begin(self.store, plan):
+        # a schedule without its metadata is an exam; metadata alone is nothing
+        for intent in sorted(outbox.begin(self.store, plan), key=lambda each: each.action == Action.METADATA):
             run.send(intent)
         outbox.applied(self.store, plan)
         return run.applied

@@ -75,6 +75,15 @@ class ExamSession(Base):
     line: Mapped[int]
 
 
+class Tenant(Base):
+    """Where a system's schedules, intents and attempts are: host and path of its service."""
+
+    __tablename__ = "tenant"
+
+    system: Mapped[str] = mapped_column(String(32), primary_key=True)
+    place: Mapped[str] = mapped_column(Text)
+
+
 class SessionSchedule(Base):
     """Which schedule of the delivery system stands for a session, and what it was last told."""
 

@@ -65,6 +65,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_session_group_name")),
     )
     op.create_table(
+        "tenant",
+        sa.Column("system", sa.String(length=32), nullable=False),
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("system", name=op.f("pk_tenant")),
+    )
+    op.create_table(
         "exam_session",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
@@ -153,6 +159,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_exam_session_group_id"))
 
     op.drop_table("exam_session")
+    op.drop_table("tenant")
     op.drop_table("session_group")
     op.drop_table("plan")
     with op.batch_alter_table("attempt", schema=None) as batch_op:

@@ -1,0 +1,42 @@
+"""Which tenant of an outside system the store knows: ids of one tenant mean nothing in another."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
+
+from gradeway.errors import TenantChangedError
+from gradeway.store.engine import Store
+from gradeway.store.exams import Attempt, Intent, Plan, SessionSchedule, Tenant
+
+
+def hold(store: Store, system: str, url: str) -> None:
+    """Remember the tenant at the first time, and make sure ever after that it is the same.
+
+    Raises:
+        TenantChangedError: the store knows schedules of another one.
+    """
+    parts = urlsplit(url)
+    place = f"{parts.hostname}{parts.path.rstrip('/')}".lower()  # a port says nothing about who is there
+    try:
+        with store.session() as session:
+            found = session.get(Tenant, system)
+        if found is None:
+            with store.writing() as session:
+                session.add(Tenant(system=system, place=place))
+    except IntegrityError:
+        hold(store, system, url)  # another run was first
+    else:
+        if found is not None and found.place != place:
+            raise TenantChangedError(system, found.place, place)
+
+
+def forget(store: Store, system: str) -> int:
+    """Forget a system's tenant with all that was known of it but the grades; return how many schedules that were."""
+    with store.writing() as session:
+        gone = session.execute(delete(SessionSchedule)).rowcount  # type: ignore[attr-defined]
+        for table in (Attempt, Intent, Plan, Tenant):
+            session.execute(delete(table).where(table.system == system))
+    return int(gone)
