@@ -110,10 +110,12 @@ class Intake:
         with self.store.session() as session:
             batch = ledger.get(session, batch_id)
             folder, is_open = self.zone.root / batch.place, batch.state == BatchState.CLAIMED
-        if is_open and not folder.exists():
+        if not is_open:
+            return False
+        if not folder.exists():
             return self._load(batch_id, folder)  # somebody removed what was claimed: the failure is counted
         with claim.own(folder) as owned:
-            return is_open and owned and self._load(batch_id, folder)
+            return owned and self._load(batch_id, folder)
 
     def _load(self, batch_id: int, folder: Path) -> bool:
         def load() -> int:

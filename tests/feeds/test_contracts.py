@@ -228,6 +228,12 @@ def test_a_file_belongs_to_the_feed_of_its_ending(name: str, feed: str | None) -
     assert (spec.name if spec else None) == feed
 
 
+def test_a_csv_file_without_a_known_header_is_judged_as_sessions() -> None:
+    for header in ("", "PK", "a,b"):
+        spec = feeds.of_file("x.csv", header, "sessions")
+        assert spec is FEEDS["sessions"]
+
+
 def test_a_file_belongs_only_to_feeds_of_its_own_inbox() -> None:
     assert feeds.of_file("a.colncval", inbox="sessions") is None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gradeway.errors import BatchFailedError
+from gradeway.landing import claim
 from gradeway.store import ledger
 from loading.world import World
 
@@ -83,3 +84,10 @@ def test_bytes_added_after_the_claim_are_reported_and_kept(world: World) -> None
     assert (batch.state, batch.created, world.codes(batch.id)) == ("loaded", 1, [(None, "FILE_GREW")])
     assert world.intake.bytes_of(batch).read_text().endswith("C1|Z|100\n")
     assert "FILE_GREW" in [finding["code"] for finding in world.report(batch)["findings"]]
+
+
+def test_a_batch_that_somebody_else_finished_is_left_alone(world: World) -> None:
+    batch = world.land(*COLUMN)
+    assert world.intake.process(batch.id) is False
+    with claim.own(world.zone.root / batch.place) as owned:
+        assert not owned

@@ -103,7 +103,7 @@ def withdraw(name: str, undo: bool, output: str) -> int:
 
 @command(sessions)
 def forget(output: str) -> int:
-    """Forget the schedules of a tenant that the Connection no longer names.
+    """Forget the schedules of a former tenant.
 
     IDs of one tenant mean nothing in another, so plans and collections stop when the Connection
     names another one. After this the next plan makes all sessions anew in the new tenant; what

@@ -12,7 +12,8 @@ from rich.console import RenderableType
 
 from gradeway.cli import out
 from gradeway.cli.out import Field
-from gradeway.cli.shell import DONE, FOUND
+from gradeway.cli.shell import DONE, FOUND, Refusal
+from gradeway.errors import VendorError
 from gradeway.sessions import outbox
 from gradeway.sessions.plan import Plan
 from gradeway.sessions.reasons import Action
@@ -142,7 +143,11 @@ def approve_plan(digest: str, reason: str) -> None:
 def apply_plan(digest: str, output: str) -> int:
     """Carry out the plan of a digest, or of none the one of now; return the exit code."""
     with _sync() as sync, out.spinner("writing schedules"):
-        applied = sync.apply(digest) if digest else sync.apply_now()
+        try:
+            applied = sync.apply(digest) if digest else sync.apply_now()
+        except VendorError as error:
+            msg = f"{error}; what was written is remembered, `gradeway sessions plan` has the rest"
+            raise Refusal(msg) from None
     if output == "json":
         out.print_json(_applied_document(applied))
     else:

@@ -23,11 +23,12 @@ from gradeway.errors import (
     LostClaimError,
     PlanError,
     UnknownBatchError,
+    VendorError,
 )
 
 DONE, FOUND, WRONG_USE, BROKEN = 0, 1, 2, 3
 # The request was right, and the answer is no; every other expected error is about use or settings.
-REFUSALS = (UnknownBatchError, FileDefectError, BatchFailedError, LostClaimError, PlanError)
+REFUSALS = (UnknownBatchError, FileDefectError, BatchFailedError, LostClaimError, PlanError, VendorError)
 VERBOSE, LOG = "gradeway.verbose", "gradeway.log"
 
 Command = Callable[..., int]

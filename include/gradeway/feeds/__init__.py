@@ -44,6 +44,8 @@ def of_file(name: str, header: str = "", inbox: str = "") -> FeedSpec | None:
     if len(specs) < 2:
         return specs[0] if specs else None
     named = {fold(cell.strip().strip('"')) for cell in header.replace(";", ",").split(",")}
+    if not any(named & spec.names.keys() for spec in specs):
+        return max(specs, key=lambda spec: len(spec.names))  # its contract can say the most about what is wrong
     return max(specs, key=lambda spec: (spec.required <= named, len(named & spec.names.keys()), -len(spec.names)))
 
 

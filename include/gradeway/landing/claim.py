@@ -54,7 +54,7 @@ def own(folder: Path) -> Iterator[bool]:
     """Try to own a claimed folder; yields whether this process does until the end."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # another worker is done with it
         yield False
         return
     try:
