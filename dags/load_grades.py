@@ -62,7 +62,7 @@ def load_grades() -> None:
         before = [loads, released]
         before >> done
     before >> loaded
-    changed, finished = task(steps.changes)(), task(steps.finish)()
+    changed, finished = task(steps.changes)(claimed), task(steps.finish)()
     [claimed, loaded] >> changed >> finished >> done
     for asset in steps.ASSETS:
         task(steps.announce, task_id=f"announce_{asset.name}", outlets=[asset])(changed, asset.name) >> done

@@ -17,6 +17,7 @@ from sqlalchemy import select
 
 from fixtures.dagruns import Ran
 from gradeway.intake import Intake
+from gradeway.orchestration import steps
 from gradeway.store.models import Batch, Grade, GradeColumn, GradeSchema
 
 # In an order in which every row would have to wait, were files taken by name.
@@ -285,3 +286,12 @@ def test_the_store_is_that_of_the_connection_unless_the_variable_names_one(
         with create_session() as session:
             session.delete(session.scalars(select(Connection).where(Connection.conn_id == "gradeway_store")).one())
     assert {path.name for path in home.glob("*.db")} == {"connection.db", "variable.db"}
+
+
+def test_a_change_is_announced_although_somebody_else_wrote_the_reports(
+    intake: Intake, drop: Callable[..., None]
+) -> None:
+    drop(**TERM)
+    claimed = steps.claim()
+    intake.sweep()
+    assert steps.changes(claimed) == [asset.name for asset in steps.ASSETS]

@@ -169,9 +169,11 @@ class _Staged:
 def releasable(store: Store, settings: Settings, stage: int) -> list[int]:
     """Return the batches of a stage with waiting rows whose schema or column is there now, oldest first."""
     names = [spec.name for spec in FEEDS.values() if spec.stage == stage]
+    waiting = ParkedRow.feed.in_(names)
     with store.session() as session:
-        is_there = _parent_is_there(session, settings)
-        ready = select(ParkedRow.batch_id).where(ParkedRow.feed.in_(names), is_there).distinct()
+        if not session.scalar(select(exists().where(waiting))):
+            return []
+        ready = select(ParkedRow.batch_id).where(waiting, _parent_is_there(session, settings)).distinct()
         return list(session.scalars(ready.order_by(ParkedRow.batch_id)))
 
 

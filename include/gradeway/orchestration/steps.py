@@ -141,16 +141,17 @@ def release(stage: int) -> int:
     return done.released
 
 
-def changes() -> list[str]:
-    """Return the assets whose rows were created or changed since the last reports were written.
+def changes(claimed: dict[str, list[int]]) -> list[str]:
+    """Return the assets whose rows were created or changed by this run's batches, or by others not reported yet.
 
-    The ledger knows it until `finish`, so neither another try nor another run misses a change.
+    The ledger knows it, so another try misses no change, nor does it matter who loads and reports them.
     """
     from gradeway.feeds import FEEDS
     from gradeway.store import ledger
 
     with opened_intake() as intake, intake.store.session() as session:
-        batches = [ledger.get(session, batch_id) for batch_id in _due(intake)]
+        ours = {batch_id for batches in claimed.values() for batch_id in batches}
+        batches = [ledger.get(session, batch_id) for batch_id in sorted(ours.union(_due(intake)))]
         stages = {FEEDS[batch.feed].stage for batch in batches if batch.applied}
     return [asset.name for asset in ASSETS if any(STORED_IN.get(number) == asset for number in stages)]
 
