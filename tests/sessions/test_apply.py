@@ -22,12 +22,12 @@ from gradeway.errors import (
     VendorRefusedError,
 )
 from gradeway.sessions import outbox
-from gradeway.sessions.lock import alone
 from gradeway.sessions.reasons import Outcome, SyncReason
 from gradeway.sessions.wanted import external_id
 from gradeway.store import exams
 from gradeway.store.engine import Store
 from gradeway.store.exams import Intent, SessionSchedule
+from gradeway.store.lock import alone
 from gradeway.vendors.connection import Endpoint
 from sessions.exams import Clock, change, hours, put, session, syncing
 from sessions.tenants import CALL, MemoryTenant
@@ -362,9 +362,9 @@ def test_a_session_is_withdrawn_and_taken_back(tmp_path: Path, each_store: Store
 def test_only_one_run_applies_at_a_time(tmp_path: Path, each_store: Store, tenant: MemoryTenant) -> None:
     put(each_store, session())
     sync = syncing(each_store, tenant, tmp_path)
-    with alone(each_store) as held:
+    with alone(each_store, "sync") as held:
         assert held
-        with alone(Store(each_store.url)) as second:
+        with alone(Store(each_store.url), "sync") as second:
             assert not second
         with pytest.raises(SyncBusyError):
             sync.apply_now()
@@ -403,7 +403,7 @@ def test_what_a_running_run_has_on_its_way_is_not_settled_by_a_plan(
     tenant.faults = {1: "lost"}
     syncing(store, tenant, tmp_path).apply_now()
     passing.pass_by(HOUR)
-    with alone(store) as held:
+    with alone(store, "sync") as held:
         assert held
         plan = syncing(store, tenant, tmp_path).plan()
     assert [problem.reason for problem in plan.problems] == [SyncReason.OUTCOME_UNKNOWN]

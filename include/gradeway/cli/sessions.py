@@ -21,6 +21,7 @@ from gradeway.sessions.sync import Applied, Sync
 from gradeway.settings import load
 from gradeway.store import tenants
 from gradeway.store.engine import Store
+from gradeway.store.exams import QUESTIONMARK
 from gradeway.vendors.connection import from_environment
 from gradeway.vendors.questionmark import CONNECTION, Questionmark
 
@@ -189,7 +190,7 @@ def withdraw_session(name: str, output: str, *, undo: bool) -> int:
 
 def forget_tenant(output: str) -> int:
     """Forget the tenant that the store knows; return the exit code."""
-    gone = tenants.forget(Store(load().database_url).ready(), outbox.SYSTEM)
+    gone = tenants.forget(Store(load().database_url).ready(), QUESTIONMARK)
     if output == "json":
         out.print_json({"schedules": gone})
     else:

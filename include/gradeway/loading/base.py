@@ -7,6 +7,7 @@ then, in the one transaction that changes the store, it writes what differs (`me
 from __future__ import annotations
 
 import pkgutil
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,7 +30,6 @@ Item = TypeVar("Item")
 Record = GradeSchema | GradeColumn | SessionGroup | ExamSession
 
 CHUNK = 1000
-SCHEMA, COLUMN, RESULT = "schema", "column", "result"
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Row:
     values: dict[str, Any] = field(default_factory=dict)
 
 
-class RowLoader:
+class RowLoader(ABC):
     """Base of the loaders that compare row by row with what the store has."""
 
     def __init__(self, job: Job) -> None:
@@ -122,9 +122,9 @@ class RowLoader:
         park(session, self._parked)
         return self.tally
 
+    @abstractmethod
     def apply(self, session: Session, rows: Sequence[Row]) -> None:
-        """Write some rows; the subclass says how."""
-        raise NotImplementedError
+        """Write some rows."""
 
     def complete(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return a new record's values: the row's, and the documented defaults for absent columns."""

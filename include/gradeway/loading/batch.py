@@ -26,14 +26,14 @@ from gradeway.errors import FileDefectError, LostClaimError
 from gradeway.feeds import FEEDS
 from gradeway.feeds.spec import FeedSpec, RejectPolicy
 from gradeway.landing.claim import open_plain
-from gradeway.loading.base import COLUMN, RESULT, SCHEMA, Job, loader_of
+from gradeway.loading.base import Job, loader_of
 from gradeway.loading.declared import has_taker
 from gradeway.reasons import Finding, Level, Reason
 from gradeway.settings import Settings
 from gradeway.store import ledger
 from gradeway.store.engine import Store
 from gradeway.store.ledger import Tally
-from gradeway.store.models import Batch, BatchState, Course, GradeColumn, GradeSchema, ParkedRow
+from gradeway.store.models import COLUMN, RESULT, SCHEMA, Batch, BatchState, Course, GradeColumn, GradeSchema, ParkedRow
 
 RELEASE_SLICE = 100_000
 SLICES_AHEAD = 3

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gradeway.loading.base import SCHEMA, Job, Row, RowLoader
+from gradeway.loading.base import Job, Row, RowLoader
 from gradeway.reasons import Reason
 from gradeway.settings import Provisioning
-from gradeway.store.models import ColumnKind, Course, GradeColumn, GradeSchema
+from gradeway.store.models import SCHEMA, ColumnKind, Course, GradeColumn, GradeSchema
 
 FIELDS = {
     "name": "name",

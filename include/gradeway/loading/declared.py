@@ -17,10 +17,9 @@ from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from gradeway.errors import SettingsError
-from gradeway.loading.base import RESULT
 from gradeway.settings import Settings
 from gradeway.store.dialects import among, listed
-from gradeway.store.models import Course, GradeColumn, ParkedRow
+from gradeway.store.models import RESULT, Course, GradeColumn, ParkedRow
 
 FILE_COLUMNS = {"session", "assessment", "courseId", "name"}
 MOST = 5000  # pairs in one query

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from gradeway.loading.base import COLUMN, Row, RowLoader
+from gradeway.loading.base import Row, RowLoader
 from gradeway.loading.columns import columns_by_course
 from gradeway.reasons import Reason
-from gradeway.store.models import GradeColumn
+from gradeway.store.models import COLUMN, GradeColumn
 
 
 class ExternalLoader(RowLoader):

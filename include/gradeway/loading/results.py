@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 from gradeway import clock
 from gradeway.feeds import cells
 from gradeway.feeds.results import parse_maximum, parse_score
-from gradeway.loading.base import RESULT, Job, park, parked
+from gradeway.loading.base import Job, park, parked
 from gradeway.loading.declared import Named, Taker, takers
 from gradeway.loading.values import ValueLoader
 from gradeway.reasons import Finding, Reason
 from gradeway.store.ledger import Tally
+from gradeway.store.models import RESULT
 
 PLACES = 5
 NAME_LIMIT = 333

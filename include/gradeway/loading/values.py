@@ -21,13 +21,13 @@ from sqlalchemy.orm import Session
 
 from gradeway import clock
 from gradeway.feeds import cells
-from gradeway.loading.base import COLUMN, Job
+from gradeway.loading.base import Job
 from gradeway.reasons import Finding, Level, Reason
 from gradeway.store.bulk import GradeStage
 from gradeway.store.dialects import among, listed
 from gradeway.store.grades import Grades
 from gradeway.store.ledger import Tally
-from gradeway.store.models import ColumnKind, Course, GradeColumn, GradeSchema, Learner
+from gradeway.store.models import COLUMN, ColumnKind, Course, GradeColumn, GradeSchema, Learner
 
 Codes = npt.NDArray[np.intp]
 

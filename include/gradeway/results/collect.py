@@ -18,18 +18,20 @@ from typing import Any
 from sqlalchemy import insert, select, update
 
 from gradeway import clock
-from gradeway.errors import VendorAnswerError, VendorRefusedError
+from gradeway.errors import SyncBusyError, VendorAnswerError, VendorRefusedError
 from gradeway.feeds.cells import canonical
-from gradeway.feeds.results import FINAL, REVIEW
+from gradeway.feeds.results import FINAL, REVIEW, SPEC
+from gradeway.landing.zone import Zone
 from gradeway.results import handover
 from gradeway.results.handover import Row
 from gradeway.results.learners import Learners
-from gradeway.results.overview import SYSTEM, may_still_end
+from gradeway.results.overview import may_still_end
 from gradeway.results.rule import counting, is_final
 from gradeway.settings import Settings
 from gradeway.store import tenants
 from gradeway.store.engine import Store
-from gradeway.store.exams import Attempt, ExamSession, SessionSchedule
+from gradeway.store.exams import QUESTIONMARK, Attempt, ExamSession, SessionSchedule
+from gradeway.store.lock import alone
 from gradeway.vendors import delivery
 from gradeway.vendors.delivery import Schedule
 from gradeway.vendors.questionmark import Questionmark
@@ -41,6 +43,7 @@ BAND_SIZE = 2000
 
 Values = dict[str, Any]
 QUERIED = 1000
+PATIENCE = 30  # seconds to wait for another run
 
 
 @dataclass
@@ -91,8 +94,14 @@ def collect(store: Store, client: Questionmark, settings: Settings, *, full: boo
         VendorError: the delivery system is away or lets us read nothing; what was read till then is
             handed over.
     """
-    tenants.hold(store, SYSTEM, client.transport.endpoint.url)
-    with handover.inbox(settings) as inbox:
+    tenants.hold(store, QUESTIONMARK, client.transport.endpoint.url)
+    inbox = Zone(settings.landing).inbox(SPEC.inbox)
+    inbox.mkdir(parents=True, exist_ok=True)
+    # Two that read at the same time could hand over in the other order.
+    with alone(store, "collect", PATIENCE) as held:
+        if not held:
+            msg = "another run is collecting results; try again when it is done"
+            raise SyncBusyError(msg)
         collector = _Collector(store, client, settings, full=full)
         try:
             collector.read()
@@ -138,7 +147,7 @@ class _Collector:
         return self._done
 
     def _known_learners(self) -> dict[int, str]:
-        wanted = select(Attempt.participant, Attempt.learner).where(Attempt.system == SYSTEM).distinct()
+        wanted = select(Attempt.participant, Attempt.learner).where(Attempt.system == QUESTIONMARK).distinct()
         with self._store.session() as session:
             return {int(participant): learner for participant, learner in session.execute(wanted)}
 
@@ -187,7 +196,7 @@ class _Collector:
         with self._store.session() as session:
             for start in range(0, len(attempts), QUERIED):
                 some = attempts[start : start + QUERIED]
-                wanted = select(Attempt).where(Attempt.system == SYSTEM, Attempt.attempt.in_(some))
+                wanted = select(Attempt).where(Attempt.system == QUESTIONMARK, Attempt.attempt.in_(some))
                 found |= {each.attempt: each for each in session.scalars(wanted)}
             session.expunge_all()
         return found
@@ -211,7 +220,7 @@ class _Collector:
     def _row(self, family: Family, attempt: delivery.Attempt, learner: str) -> Row:
         values = _values(family, attempt, learner)
         return Row(
-            system=SYSTEM,
+            system=QUESTIONMARK,
             session=family.session,
             assessment=family.schedule.assessment_id,
             schedule=str(family.schedule.id),
@@ -240,7 +249,7 @@ def _values(family: Family, attempt: delivery.Attempt, learner: str) -> Values:
     """Return an attempt as the store keeps it: on our schedule, even if on an exception to it."""
     result = attempt.result
     return {
-        "system": SYSTEM,
+        "system": QUESTIONMARK,
         "attempt": str(attempt.id),
         "schedule_id": family.schedule.id,
         "participant": str(attempt.participant_id),

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import csv
-import fcntl
 import hashlib
 import io
 import os
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from gradeway.errors import SyncBusyError
 from gradeway.feeds.results import COLUMNS, SEPARATOR, SPEC
-from gradeway.landing.zone import Zone, sync
-from gradeway.settings import Settings
+from gradeway.landing.zone import sync
 
 DRAFT = ".handover.part"  # no inbox yields a name with a leading dot; one name, so that a dead run leaves one at most
-TRIES, PAUSE = 300, 0.1  # half a minute
 
 
 class Row(NamedTuple):
@@ -47,36 +41,6 @@ class Row(NamedTuple):
 def instant(moment: datetime | None) -> str:
     """Return an instant as a file has it."""
     return "" if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-@contextmanager
-def inbox(settings: Settings) -> Iterator[Path]:
-    """Yield the inbox for results, in which this process is the only one to hand over until the end.
-
-    Two that read at the same time could else hand over in the other order. The lock frees itself when
-    its process dies.
-    """
-    folder = Zone(settings.landing).inbox(SPEC.inbox)
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        _lock(descriptor)
-        yield folder
-    finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int) -> None:
-    """Lock, or say after a while that another run is at it."""
-    for _ in range(TRIES):
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(PAUSE)
-        else:
-            return
-    msg = "another run is collecting results; try again when it is done"
-    raise SyncBusyError(msg)
 
 
 def hand_over(folder: Path, rows: Sequence[Row], collected_at: datetime) -> str:

@@ -13,11 +13,8 @@ from sqlalchemy.orm import Session
 from gradeway import clock
 from gradeway.results.rule import NOT_ENDED, is_final, is_finished
 from gradeway.settings import Settings
-from gradeway.store.exams import Attempt, ExamSession, SessionSchedule
-from gradeway.store.models import ParkedRow
-
-SYSTEM = "questionmark"
-RESULTS = "result"  # what such rows wait for, as the loader of results parks them
+from gradeway.store.exams import QUESTIONMARK, Attempt, ExamSession, SessionSchedule
+from gradeway.store.models import RESULT, ParkedRow
 
 
 class State(StrEnum):
@@ -71,7 +68,7 @@ def _not_ended() -> ColumnElement[bool]:
 def may_still_end(settings: Settings) -> Select[tuple[int]]:
     """Return a query for the schedules with attempts that have not ended, and are not stale."""
     limit = clock.now() - timedelta(days=settings.results_stale_days)
-    return select(Attempt.schedule_id).where(Attempt.system == SYSTEM, _not_ended(), _begun() >= limit).distinct()
+    return select(Attempt.schedule_id).where(Attempt.system == QUESTIONMARK, _not_ended(), _begun() >= limit).distinct()
 
 
 def state_of(attempt: Attempt, settings: Settings) -> State:
@@ -89,7 +86,9 @@ def state_of(attempt: Attempt, settings: Settings) -> State:
 def lines(session: Session, settings: Settings, *, name: str = "", schedule: int | None = None) -> Iterable[Line]:
     """Yield the attempts, of one session or schedule if it is named, by session, learner and number."""
     wanted = select(ExamSession.name, Attempt).join(SessionSchedule, SessionSchedule.session_id == ExamSession.id)
-    wanted = wanted.join(Attempt, Attempt.schedule_id == SessionSchedule.schedule_id).where(Attempt.system == SYSTEM)
+    wanted = wanted.join(Attempt, Attempt.schedule_id == SessionSchedule.schedule_id).where(
+        Attempt.system == QUESTIONMARK
+    )
     wanted = wanted.where(ExamSession.name == name) if name else wanted
     wanted = wanted.where(SessionSchedule.schedule_id == schedule) if schedule is not None else wanted
     order = (ExamSession.name, Attempt.learner, Attempt.participant, Attempt.started_at, Attempt.attempt)
@@ -109,7 +108,7 @@ def unmapped(session: Session) -> list[Unmapped]:
     """Return the results that wait for a column, by what they are of, longest waiting first."""
     names = ("session", "assessment")
     parts = [func.coalesce(ParkedRow.cells[name].as_string(), "").label(name) for name in names]
-    rows = select(*parts, ParkedRow.parked_at).where(ParkedRow.parent == RESULTS).subquery()
+    rows = select(*parts, ParkedRow.parked_at).where(ParkedRow.parent == RESULT).subquery()
     groups = [rows.c[name] for name in names]
     wanted = select(*groups, func.count(), func.min(rows.c.parked_at)).group_by(*groups)
     found = [Unmapped(*row) for row in session.execute(wanted).tuples()]

@@ -23,9 +23,8 @@ from gradeway.sessions.reasons import Action, Outcome
 from gradeway.sessions.wanted import WITHDRAWN, Subject
 from gradeway.store import exams
 from gradeway.store.engine import Store
-from gradeway.store.exams import ExamSession, Intent, IntentState, SessionGroup, SessionSchedule
+from gradeway.store.exams import QUESTIONMARK, ExamSession, Intent, IntentState, SessionGroup, SessionSchedule
 
-SYSTEM = "questionmark"
 UNSETTLED = (IntentState.OPEN, IntentState.SENT, IntentState.UNKNOWN)
 ENDED = (IntentState.DONE, IntentState.FAILED, IntentState.DROPPED)
 BY_A_PERSON = 0  # stands for the batch where no batch said it
@@ -54,7 +53,7 @@ def unsettled(store: Store) -> list[Intent]:
 
 
 def _unsettled(session: Session) -> Iterable[Intent]:
-    query = select(Intent).where(Intent.system == SYSTEM, Intent.state.in_(UNSETTLED))
+    query = select(Intent).where(Intent.system == QUESTIONMARK, Intent.state.in_(UNSETTLED))
     return session.scalars(query.order_by(Intent.id))
 
 
@@ -69,7 +68,7 @@ def keep(store: Store, plan: Plan) -> None:
     values = {"content": content, "made_at": clock.now()}
     try:
         with store.writing() as session:
-            session.add(exams.Plan(system=SYSTEM, digest=plan.digest, **values))
+            session.add(exams.Plan(system=QUESTIONMARK, digest=plan.digest, **values))
     except IntegrityError:
         with store.writing() as session:
             session.execute(update(exams.Plan).where(*_of(plan.digest)).values(values))
@@ -80,7 +79,7 @@ def _plan(session: Session, digest: str) -> exams.Plan | None:
 
 
 def _of(digest: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return exams.Plan.system == SYSTEM, exams.Plan.digest == digest
+    return exams.Plan.system == QUESTIONMARK, exams.Plan.digest == digest
 
 
 def approve(store: Store, digest: str, who: str, reason: str) -> None:
@@ -103,14 +102,14 @@ def is_approved(store: Store, plan: Plan, hours: int) -> bool:
     """
     with store.session() as session:
         recent = exams.Plan.approved_at > clock.now() - timedelta(hours=hours)
-        rows = session.scalars(select(exams.Plan).where(exams.Plan.system == SYSTEM, recent))
+        rows = session.scalars(select(exams.Plan).where(exams.Plan.system == QUESTIONMARK, recent))
         approved = set().union(*(_left_of(session, row) for row in rows))
     return approved.issuperset(_mark(change.session, change.body) for change in plan.risky)
 
 
 def _left_of(session: Session, row: exams.Plan) -> set[str]:
     done = select(Intent.subject, Intent.body).where(
-        Intent.system == SYSTEM, Intent.state == IntentState.DONE, Intent.ended_at >= row.approved_at
+        Intent.system == QUESTIONMARK, Intent.state == IntentState.DONE, Intent.ended_at >= row.approved_at
     )
     return set(row.content["risky"]) - {_mark(subject, body) for subject, body in session.execute(done)}
 
@@ -127,7 +126,7 @@ def begin(store: Store, plan: Plan) -> list[Intent]:
             raise UnknownPlanError(plan.digest)
         intents = [
             Intent(
-                system=SYSTEM,
+                system=QUESTIONMARK,
                 plan_id=row.id,
                 subject=change.session,
                 action=change.action,
@@ -228,9 +227,9 @@ def withdraw(store: Store, name: str, *, undo: bool = False) -> None:
 
 def purge(store: Store, before: datetime) -> int:
     """Delete the intents that ended before an instant, and the plans that have none left; return how many intents."""
-    over = (Intent.system == SYSTEM, Intent.ended_at < before, Intent.state.in_(ENDED))
+    over = (Intent.system == QUESTIONMARK, Intent.ended_at < before, Intent.state.in_(ENDED))
     with store.writing() as session:
         gone = session.execute(delete(Intent).where(*over)).rowcount  # type: ignore[attr-defined]
         kept = exists().where(Intent.plan_id == exams.Plan.id)
-        session.execute(delete(exams.Plan).where(exams.Plan.system == SYSTEM, exams.Plan.made_at < before, ~kept))
+        session.execute(delete(exams.Plan).where(exams.Plan.system == QUESTIONMARK, exams.Plan.made_at < before, ~kept))
     return int(gone)

@@ -28,7 +28,6 @@ from gradeway.errors import (
 )
 from gradeway.sessions import outbox
 from gradeway.sessions.deliveries import read_deliveries
-from gradeway.sessions.lock import alone
 from gradeway.sessions.plan import Plan, make_plan
 from gradeway.sessions.reasons import Action, Outcome
 from gradeway.sessions.tenant import Tenant, read_tenant
@@ -36,7 +35,8 @@ from gradeway.sessions.wanted import RefusedError, Subject, schedule_of
 from gradeway.settings import Settings
 from gradeway.store import tenants
 from gradeway.store.engine import Store
-from gradeway.store.exams import Intent, IntentState
+from gradeway.store.exams import QUESTIONMARK, Intent, IntentState
+from gradeway.store.lock import alone
 from gradeway.vendors.connection import Endpoint
 from gradeway.vendors.delivery import Schedule, ScheduleValues
 from gradeway.vendors.odata import wire
@@ -44,7 +44,8 @@ from gradeway.vendors.questionmark import Questionmark
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 30.0  # seconds to wait for another run
+LOCK = "sync"
+PATIENCE = 30  # seconds to wait for another run
 UNKNOWN_IN_A_ROW = 3
 
 
@@ -89,7 +90,7 @@ class Sync:
         SettingsError: no administrator is named.
     """
 
-    def __init__(self, store: Store, client: Questionmark, settings: Settings, *, patience: float = PATIENCE) -> None:
+    def __init__(self, store: Store, client: Questionmark, settings: Settings, *, patience: int = PATIENCE) -> None:
         self.store = store
         self.client = client
         self.settings = settings
@@ -105,7 +106,7 @@ class Sync:
             SettingsError: the file of deliveries is wrong.
             VendorError: the delivery system could not be read.
         """
-        with alone(self.store) as held:
+        with alone(self.store, LOCK) as held:
             return self._plan(settle=held)
 
     def is_held(self, plan: Plan) -> bool:
@@ -144,14 +145,14 @@ class Sync:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        with alone(self.store, self._patience) as held:
+        with alone(self.store, LOCK, self._patience) as held:
             if not held:
                 msg = "another run is applying a plan; try again when it is done"
                 raise SyncBusyError(msg)
             yield
 
     def _plan(self, *, settle: bool) -> Plan:
-        tenants.hold(self.store, outbox.SYSTEM, self.client.transport.endpoint.url)
+        tenants.hold(self.store, QUESTIONMARK, self.client.transport.endpoint.url)
         if settle:
             self._settle_all()
         deliveries = read_deliveries(self.settings.sessions_deliveries_file)

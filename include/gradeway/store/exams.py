@@ -15,6 +15,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from gradeway.store.models import Base, Instant, Json
 
+QUESTIONMARK = "questionmark"  # as a system's name
+
 
 class SessionGroup(Base):
     """A group of learners as the session files name it; ``given`` says which batch gave each field last."""

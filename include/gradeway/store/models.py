@@ -171,6 +171,10 @@ class FindingRow(Base):
     detail: Mapped[str] = mapped_column(Text, server_default="")
 
 
+# What a row can wait for.
+SCHEMA, COLUMN, RESULT = "schema", "column", "result"
+
+
 class ParkedRow(Base):
     """A valid row that waits for its schema or column; ``cells`` are those its file had."""
 
