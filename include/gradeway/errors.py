@@ -211,6 +211,9 @@ class LostClaimError(GradewayError):
 
     transient = True
 
+    def __init__(self, batch_id: int) -> None:
+        super().__init__(f"batch {batch_id} was loaded by another worker")
+
 
 class BatchFailedError(GradewayError):
     """A batch failed in an unexpected way; its bytes are safe and it is tried again."""

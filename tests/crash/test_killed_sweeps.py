@@ -32,17 +32,18 @@ CLAIM = [
 ]
 LOAD = [
     Step("gradeway.loading.batch:load"),
-    Step("gradeway.loading.batch:_stage", "after"),
+    Step("gradeway.loading.batch:_take", "after"),
     Step("gradeway.loading.values:ValueLoader._make_learners", "after"),
     Step("gradeway.store.engine:Store.exclusive", "before", 2),
-    Step("gradeway.loading.schemas:SchemaLoader.merge", "after"),
+    Step("gradeway.loading.schemas:SchemaLoader.finish", "after"),
     Step("gradeway.loading.columns:ColumnLoader._create", "after"),
-    Step("gradeway.loading.columns:ColumnLoader.merge", "after"),
+    Step("gradeway.loading.columns:ColumnLoader.finish", "after"),
     Step("gradeway.loading.base:park", "after", 2),
-    Step("gradeway.store.bulk:GradeStage.merge"),
-    Step("gradeway.store.bulk:GradeStage.merge", "after"),
-    Step("gradeway.store.bulk:GradeStage.merge", "after", 2),
-    Step("gradeway.store.bulk:GradeStage.merge_parked", "after", 2),
+    Step("gradeway.store.bulk:GradeWriter.add", "after"),
+    Step("gradeway.store.bulk:GradeWriter.finish"),
+    Step("gradeway.store.bulk:GradeWriter.finish", "after"),
+    Step("gradeway.store.bulk:GradeWriter.finish", "after", 2),
+    Step("gradeway.loading.values:ValueLoader._park", "after"),
     *(Step("gradeway.store.ledger:commit_load", when, call) for call in (1, 2, 3) for when in ("before", "after")),
     *(Step("gradeway.loading.batch:load", "after", call) for call in (1, 2, 3, 4)),
     Step("gradeway.store.ledger:refuse"),
@@ -51,7 +52,7 @@ LOAD = [
 RELEASE = [
     Step("gradeway.store.ledger:forget_parked"),
     Step("gradeway.store.ledger:forget_parked", "after"),
-    Step("gradeway.loading.external:ExternalLoader.merge", "after"),
+    Step("gradeway.loading.external:ExternalLoader.finish", "after"),
     Step("gradeway.store.ledger:forget_parked", "after", 2),
     Step("gradeway.loading.batch:_release_some", "after"),
     Step("gradeway.loading.batch:release", "after", 2),
@@ -211,7 +212,7 @@ def test_two_workers_killed_at_different_steps_leave_what_a_third_completes(on_s
     on_sqlite.reset()
     for step in (
         Step("gradeway.landing.claim:_take", "after", 2),
-        Step("gradeway.store.bulk:GradeStage.merge", "after"),
+        Step("gradeway.store.bulk:GradeWriter.finish", "after"),
     ):
         assert kill_at(step, on_sqlite.world.intake, Intake.sweep)
     on_sqlite.world.sweep()

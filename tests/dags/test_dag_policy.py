@@ -80,7 +80,7 @@ def test_a_task_is_tried_again_ever_later_and_tells_when_it_gives_up(dag: DAG) -
         (FileDefectError(Reason.FILE_EMPTY), RetryAction.FAIL),
         (StoreError("x"), RetryAction.DEFAULT),
         (BatchFailedError(1, "KeyError"), RetryAction.FAIL),
-        (LostClaimError("x"), RetryAction.DEFAULT),
+        (LostClaimError(1), RetryAction.DEFAULT),
         (OperationalError("select", {}, Exception("x")), RetryAction.DEFAULT),
         (OSError("x"), RetryAction.DEFAULT),
     ],

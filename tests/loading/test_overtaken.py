@@ -1,13 +1,14 @@
-"""A batch that compared itself with the store while another one was about to change it."""
+"""Two batches at once: one waits for the other, and the order of their numbers decides, not that of their ends."""
 
 from __future__ import annotations
 
+import threading
+
+import pandas as pd
 import pytest
 
 from gradeway.intake import Intake
-from gradeway.loading import batch as loading
-from gradeway.store.bulk import GradeStage
-from gradeway.store.grades import Grades, Mask
+from gradeway.loading.values import ValueLoader
 from loading.world import World
 
 COLUMNS = ("x.colnc", "courseId|name|points", "C1|X|100", "C1|Y|100")
@@ -15,20 +16,28 @@ VALUES = "courseId|userId|name|value"
 Patch = pytest.MonkeyPatch
 
 
-def load_between(world: World, patch: Patch, first: int, between: int) -> None:
-    """Load a batch while another one is staged and waits for the store's lock."""
-    stage = loading._stage
+def load_meanwhile(world: World, patch: Patch, first: int, meanwhile: int) -> None:
+    """Load a batch; while its rows are written, another worker begins to load another one, and waits."""
+    add = ValueLoader.add
+    ended = threading.Event()
 
-    def overtaken(*given: object) -> object:
-        staged = stage(*given)  # type: ignore[arg-type]
-        patch.undo()
+    def load_other() -> None:
         other = Intake(world.settings)
-        assert other.process(between)
+        assert other.process(meanwhile)
         other.store.engine.dispose()
-        return staged
+        ended.set()
 
-    patch.setattr(loading, "_stage", overtaken)
+    worker = threading.Thread(target=load_other)
+
+    def slowly(loader: ValueLoader, frame: pd.DataFrame) -> None:
+        patch.undo()
+        add(loader, frame)
+        worker.start()
+        assert not ended.wait(0.5), "two batches were loaded at once"
+
+    patch.setattr(ValueLoader, "add", slowly)
     assert world.intake.process(first)
+    worker.join()
 
 
 def claim(world: World, *files: tuple[str, ...]) -> list[int]:
@@ -39,59 +48,44 @@ def claim(world: World, *files: tuple[str, ...]) -> list[int]:
     return found
 
 
-def test_a_grade_that_was_right_is_set_again_when_an_older_batch_changed_it_meanwhile(
-    world: World, monkeypatch: Patch
-) -> None:
+def test_a_newer_batch_confirms_what_an_older_one_would_change(world: World, monkeypatch: Patch) -> None:
     world.land(*COLUMNS)
     world.land("v1.colncval", VALUES, "C1|u1|X|50", "C1|u2|X|60")
     older, newer = claim(
         world, ("v2.colncval", VALUES, "C1|u1|X|70"), ("v3.colncval", VALUES, "C1|u1|X|50", "C1|u2|X|60", "")
     )
-    load_between(world, monkeypatch, newer, older)
+    load_meanwhile(world, monkeypatch, newer, older)
     assert world.grades() == {("C1", "X", "u1"): "50", ("C1", "X", "u2"): "60"}
     batch = world.batches()[newer - 1]
-    assert (batch.updated, batch.unchanged, batch.balanced) == (1, 1, True)
+    assert (batch.updated, batch.unchanged, batch.balanced) == (0, 2, True)
+    assert world.codes(older) == [(2, "SUPERSEDED")]
 
 
-def test_a_column_that_was_empty_and_is_filled_meanwhile(world: World, monkeypatch: Patch) -> None:
+def test_an_older_batch_adds_what_a_newer_one_left_empty(world: World, monkeypatch: Patch) -> None:
     world.land(*COLUMNS)
     older, newer = claim(
         world,
-        ("v1.colncval", VALUES, "C1|u1|X|70", "C1|u2|X|80"),
+        ("v1.colncval", VALUES, "C1|u1|X|70", "C1|u2|X|80", "C1|u4|X|95"),
         ("v2.colncval", VALUES, "C1|u1|X|50", "C1|u2|X|80", "C1|u3|X|90", "C1|u1|Y|10"),
     )
-    load_between(world, monkeypatch, newer, older)
+    load_meanwhile(world, monkeypatch, newer, older)
     assert world.grades() == {
         ("C1", "X", "u1"): "50",
         ("C1", "X", "u2"): "80",
         ("C1", "X", "u3"): "90",
+        ("C1", "X", "u4"): "95",
         ("C1", "Y", "u1"): "10",
     }
-    batch = world.batches()[newer - 1]
-    assert (batch.created, batch.updated, batch.unchanged) == (2, 1, 1)
-
-
-def test_an_older_batch_that_found_its_grades_there_does_not_win_over_a_newer_one(
-    world: World, monkeypatch: Patch
-) -> None:
-    world.land(*COLUMNS)
-    world.land("v1.colncval", VALUES, "C1|u1|X|50")
-    older, newer = claim(world, ("v2.colncval", VALUES, "C1|u1|X|50", ""), ("v3.colncval", VALUES, "C1|u1|X|70"))
-    load_between(world, monkeypatch, older, newer)
-    assert world.grades() == {("C1", "X", "u1"): "70"}
+    first, second = world.batches()[older - 1], world.batches()[newer - 1]
+    assert (second.created, second.updated, second.unchanged) == (4, 0, 0)
+    assert (first.created, first.updated, first.unchanged) == (1, 0, 2)
     assert world.codes(older) == [(2, "SUPERSEDED")]
 
 
-def test_what_stands_in_the_store_is_looked_at_once_unless_somebody_wrote(world: World, monkeypatch: Patch) -> None:
+def test_in_the_order_of_their_numbers_the_newer_wins(world: World, monkeypatch: Patch) -> None:
     world.land(*COLUMNS)
     world.land("v1.colncval", VALUES, "C1|u1|X|50")
-    looks: list[int] = []
-    same = GradeStage._same
-
-    def watched(stage: GradeStage, grades: Grades) -> Mask:
-        looks.append(len(grades))
-        return same(stage, grades)
-
-    monkeypatch.setattr(GradeStage, "_same", watched)
-    assert world.land("v2.colncval", VALUES, "C1|u1|X|50", "C1|u2|X|60").created == 1
-    assert looks == [2]
+    older, newer = claim(world, ("v2.colncval", VALUES, "C1|u1|X|50", ""), ("v3.colncval", VALUES, "C1|u1|X|70"))
+    load_meanwhile(world, monkeypatch, older, newer)
+    assert world.grades() == {("C1", "X", "u1"): "70"}
+    assert world.codes(older) == world.codes(newer) == []

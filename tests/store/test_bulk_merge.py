@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from gradeway.store.bulk import GradeStage, Merged
+from gradeway.store.bulk import GradeWriter, Merged
 from gradeway.store.dialects import listed
 from gradeway.store.engine import Store
 from gradeway.store.grades import Grades
@@ -31,17 +31,15 @@ def store(empty_store: str) -> Iterator[Store]:
 def merge(store: Store, batch: int, grades: Mapping[Key, str], *, confirm: bool = False, slices: int = 1) -> Merged:
     """Merge grades, by column and learner; the lines are counted from 2."""
     items = list(grades.items())
-    with store.connection() as connection:
-        stage = GradeStage(connection)
+    with store.connection() as connection, store.exclusive(connection):
+        writer = GradeWriter(connection, batch, confirm=confirm)
         for some in np.array_split(np.arange(len(items)), slices):
             keys = np.array([items[place][0] for place in some], dtype=np.int32).reshape(-1, 2)
             lines = (some + 2).astype(np.int32)
-            stage.add(
+            writer.add(
                 Grades.of(keys[:, 0], keys[:, 1], lines, np.arange(len(some)), [items[place][1] for place in some])
             )
-        connection.commit()
-        with store.exclusive(connection):
-            return stage.merge(batch, confirm=confirm)
+        return writer.finish()
 
 
 def grades(store: Store) -> dict[Key, tuple[str, int, int]]:
@@ -74,16 +72,15 @@ def test_a_confirmed_grade_is_given_by_the_newer_batch(store: Store) -> None:
 
 
 def test_dropped_lines_are_not_merged(store: Store) -> None:
-    with store.connection() as connection:
-        stage = GradeStage(connection)
-        ids = np.arange(12_000, dtype=np.int32)
-        stage.add(Grades.of(ids, ids, ids + 2, np.zeros(len(ids)), ["1"]))
-        stage.park([(20_000, "C", "X", {"a": "b"}), (20_001, "C", "X", {"a": "c"})])
-        stage.drop({*range(3, 11_003), 20_000, 99_999})
-        connection.commit()
-        with store.exclusive(connection):
-            assert stage.merge(1, confirm=False) == Merged(1000, 0, 0, [])
-        assert stage.parked == 1
+    ids = np.arange(12_000, dtype=np.int32)
+    merge(store, 1, {(5000, 5000): "1", (10, 10): "1", (11, 11): "1", (12, 12): "2"})
+    with store.connection() as connection, store.exclusive(connection):
+        writer = GradeWriter(connection, 2, confirm=False)
+        writer.add(Grades.of(ids, ids, ids + 2, np.zeros(len(ids)), ["1"]))
+        writer.drop({*range(13, 11_013), 99_999})
+        writer.drop(())
+        assert writer.finish() == Merged(999, 0, 1, [])
+    assert grades(store)[12, 12] == ("2", 1, 5)
 
 
 def test_texts_of_all_widths_stay_what_they_are(store: Store) -> None:
@@ -101,13 +98,11 @@ def test_a_slice_of_one_row_and_slices_of_different_widths(store: Store) -> None
 
 def test_the_largest_ids_and_lines(store: Store) -> None:
     largest = 2**31 - 1
-    with store.connection() as connection:
-        stage = GradeStage(connection)
+    with store.connection() as connection, store.exclusive(connection):
+        writer = GradeWriter(connection, largest, confirm=False)
         ids = np.array([largest], dtype=np.int32)
-        stage.add(Grades.of(ids, ids, ids, np.zeros(1), ["1"]))
-        connection.commit()
-        with store.exclusive(connection):
-            stage.merge(largest, confirm=False)
+        writer.add(Grades.of(ids, ids, ids, np.zeros(1), ["1"]))
+        writer.finish()
     assert grades(store) == {(largest, largest): ("1", largest, largest)}
 
 

@@ -36,9 +36,9 @@ class CheckedFile:
         self.header_line = b""
 
     def slices(self) -> Iterator[pd.DataFrame]:
-        """Yield the rows that keep the contract, with their line numbers as index.
+        """Yield the rows that keep the contract, with their line numbers as index, no two of one key.
 
-        Rows of a later yielded slice can turn out to contradict earlier ones: see `excluded`.
+        A row that was yielded can turn out to be contradicted by a later one: see `excluded`.
         """
         duplicates = Duplicates(self._spec, self._settings)
         with self._open() as stream:
@@ -48,12 +48,12 @@ class CheckedFile:
                 good, found = validate(piece.frame, self.contract)
                 self.rows += piece.rows
                 self.findings += piece.findings + found
-                duplicates.watch(good)
-                yield good
+                yield duplicates.first_of(good)
             self.sha256 = decoder.sha256
             self.findings += decoder.findings
-        if len(suspects := duplicates.suspects()):
-            self.findings += duplicates.compare(self._again(), suspects)
+        found, rest = duplicates.compare(self._again())
+        self.findings += found
+        yield from rest
 
     def _again(self) -> Iterator[pd.DataFrame]:
         with self._open() as stream:
@@ -73,5 +73,4 @@ class CheckedFile:
     @property
     def excluded(self) -> set[int]:
         """Lines among the yielded ones that must not be loaded."""
-        conflicts = {f.line for f in self.findings if f.reason is Reason.DUPLICATE_CONFLICT and f.line is not None}
-        return conflicts | self.repeated
+        return {f.line for f in self.findings if f.reason is Reason.DUPLICATE_CONFLICT and f.line is not None}

@@ -1,7 +1,7 @@
 """What every loader is, and what the loaders of small feeds share.
 
-A loader is given the good rows of one batch, slice by slice, while nothing is locked (`stage`);
-then, in the one transaction that changes the store, it writes what differs (`merge`).
+A loader is given the good rows of one batch slice by slice, in the one transaction that may change
+grades, columns and schemas, and writes what differs: as they come, or all at the end.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 import pandas as pd
@@ -21,7 +20,7 @@ from gradeway import clock
 from gradeway.feeds.spec import FeedSpec
 from gradeway.reasons import Finding, Reason
 from gradeway.settings import Settings
-from gradeway.store.engine import Store
+from gradeway.store.dialects import append_records
 from gradeway.store.exams import ExamSession, SessionGroup
 from gradeway.store.ledger import Tally
 from gradeway.store.models import Change, GradeColumn, GradeSchema, ParkedRow
@@ -34,17 +33,22 @@ CHUNK = 1000
 
 @dataclass(frozen=True)
 class Job:
-    """The batch whose rows are loaded, on the connection that holds what is staged.
+    """The batch whose rows are loaded, and the session that holds the store's lock.
 
-    A rehearsal is rolled back at its end and must leave nothing behind before.
+    With ``confirm``, what is found unchanged is marked as given by this batch too: an older batch
+    is still to come and must not replace it.
     """
 
-    store: Store
     settings: Settings
     spec: FeedSpec
     batch_id: int
-    connection: Connection
-    rehearsal: bool = False
+    session: Session
+    confirm: bool = False
+
+    @property
+    def connection(self) -> Connection:
+        """The session's connection."""
+        return self.session.connection()
 
 
 class Loader(Protocol):
@@ -53,18 +57,14 @@ class Loader(Protocol):
     def __init__(self, job: Job) -> None:
         """Prepare for a batch."""
 
-    def stage(self, frame: pd.DataFrame) -> None:
+    def add(self, frame: pd.DataFrame) -> None:
         """Take a slice of good rows; the index is their lines."""
 
     def drop(self, lines: Collection[int]) -> None:
-        """Forget staged rows that turned out not to be good."""
+        """Take back rows that turned out not to be good."""
 
-    def merge(self, session: Session, *, confirm: bool) -> Tally:
-        """Write what differs from the store; the session holds the store's lock.
-
-        With ``confirm``, what is found unchanged is marked as given by this batch too: an older
-        batch is still to come and must not replace it.
-        """
+    def finish(self) -> Tally:
+        """Write what is not written yet, and return what became of the rows."""
 
 
 def loader_of(job: Job) -> Loader:
@@ -90,11 +90,10 @@ class RowLoader(ABC):
         self.contract = job.spec.build(job.settings)
         self.tally = Tally()
         self._rows: dict[int, Row] = {}
-        self._confirm = False
-        self._parked: list[dict[str, Any]] = []
+        self._parked: list[Waiting] = []
         self._changes: list[tuple[Record, int, dict[str, Any] | None]] = []
 
-    def stage(self, frame: pd.DataFrame) -> None:
+    def add(self, frame: pd.DataFrame) -> None:
         """Take a slice of good rows and parse their cells."""
         for line, cells in frame.to_dict("index").items():
             number, text = int(str(line)), {str(name): str(cell) for name, cell in cells.items()}
@@ -108,18 +107,18 @@ class RowLoader(ABC):
         }
 
     def drop(self, lines: Collection[int]) -> None:
-        """Forget staged rows."""
+        """Forget rows."""
         for line in lines:
             self._rows.pop(line, None)
 
-    def merge(self, session: Session, *, confirm: bool) -> Tally:
+    def finish(self) -> Tally:
         """Write what differs from the store."""
-        self._confirm = confirm
+        session = self.job.session
         for rows in chunks(list(self._rows.values())):
             self.apply(session, rows)
             self._write_changes(session)
             session.expunge_all()
-        park(session, self._parked)
+        park(self.job, self._parked)
         return self.tally
 
     @abstractmethod
@@ -138,7 +137,7 @@ class RowLoader(ABC):
     def park(self, row: Row, parent: str, name: str, course: str = "") -> None:
         """Set a row aside until its parent is there."""
         self.tally.parked += 1
-        self._parked.append(parked(self.job, row.line, row.cells, parent, course, name, clock.now()))
+        self._parked.append(Waiting(row.line, row.cells, parent, name, course))
 
     def revise(self, record: Record, wanted: dict[str, Any], row: Row) -> None:
         """Bring a record to the wanted values and count the outcome.
@@ -161,7 +160,7 @@ class RowLoader(ABC):
                 setattr(record, name, wanted[name])
             record.batch_id, record.line = self.job.batch_id, row.line
             self.remember(record, row, before)
-        if before or self._confirm or fresh.keys() - record.given.keys():
+        if before or self.job.confirm or fresh.keys() - record.given.keys():
             record.given = record.given | dict.fromkeys(fresh, self.job.batch_id)
         return bool(before)
 
@@ -204,26 +203,21 @@ def _plain(value: object) -> object:
     return value if isinstance(value, (dict, list, bool, int, type(None))) else str(value)
 
 
-def parked(
-    job: Job, line: int, cells: dict[str, str], parent: str, course: str, name: str, since: datetime
-) -> dict[str, Any]:
-    """Return the record of a row that waits."""
-    return {
-        "batch_id": job.batch_id,
-        "line": line,
-        "feed": job.spec.name,
-        "parent": parent,
-        "course": course,
-        "name": name,
-        "cells": cells,
-        "parked_at": since,
-    }
+@dataclass(frozen=True)
+class Waiting:
+    """A row that waits: for the ``name`` of something of the kind ``parent``."""
+
+    line: int
+    cells: dict[str, str]
+    parent: str
+    name: str
+    course: str = ""
 
 
-def park(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    """Write rows that wait."""
-    for some in chunks(rows):
-        session.execute(ParkedRow.__table__.insert(), list(some))  # type: ignore[attr-defined]
+def park(job: Job, rows: Iterable[Waiting]) -> None:
+    """Write a batch's rows that wait."""
+    given = {"batch_id": job.batch_id, "feed": job.spec.name, "parked_at": clock.now()}
+    append_records(job.connection, ParkedRow, ({**given, **vars(row)} for row in rows))
 
 
 def chunks(items: Sequence[Item], size: int = CHUNK) -> Iterator[Sequence[Item]]:

@@ -1,8 +1,8 @@
 """One batch from its landed bytes to the store, and the rows that waited for it.
 
-Everything but the bare identifiers of new learners is written in one last transaction, which holds
-the rows, their history, the findings and the batch's new state: a batch is loaded wholly or not at
-all, however its worker ends.
+All is written in one transaction, which holds the rows, their history, the findings and the batch's
+new state: a batch is loaded wholly or not at all, however its worker ends. Only one such transaction
+is open at a time; it reads the file as it writes, so that both go on at once.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
-from sqlalchemy import ColumnElement, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, exists, or_, select, true
 from sqlalchemy.orm import Session
 
 from gradeway import clock
 from gradeway.checks.read import CheckedFile
 from gradeway.checks.validate import validate
-from gradeway.errors import FileDefectError, LostClaimError
+from gradeway.errors import FileDefectError
 from gradeway.feeds import FEEDS
 from gradeway.feeds.spec import FeedSpec, RejectPolicy
 from gradeway.landing.claim import open_plain
@@ -35,6 +35,7 @@ from gradeway.store.engine import Store
 from gradeway.store.ledger import Tally
 from gradeway.store.models import COLUMN, RESULT, SCHEMA, Batch, BatchState, Course, GradeColumn, GradeSchema, ParkedRow
 
+REHEARSAL = 2**31 - 1  # its batch number
 RELEASE_SLICE = 100_000
 SLICES_AHEAD = 3
 
@@ -45,12 +46,9 @@ def load(store: Store, settings: Settings, batch_id: int, path: Path) -> None:
     Raises:
         LostClaimError: another worker loaded the batch meanwhile; nothing was written.
     """
-    with store.session() as session:
-        batch = ledger.get(session, batch_id)
-        spec, sha256 = FEEDS[batch.feed], batch.sha256
     try:
         with _imports_at_rest():
-            _load(store, settings, spec, batch_id, path, sha256)
+            _load(store, settings, batch_id, path)
     except FileDefectError as defect:
         ledger.refuse(store, batch_id, Finding(defect.reason, defect.line, defect.column, defect.detail))
 
@@ -68,15 +66,16 @@ def _imports_at_rest() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _load(store: Store, settings: Settings, spec: FeedSpec, batch_id: int, path: Path, sha256: str) -> None:
-    with store.connection() as connection:
-        job = Job(store, settings, spec, batch_id, connection)
-        staged = _stage(job, path)
-        if staged.checked.sha256 != sha256:
+def _load(store: Store, settings: Settings, batch_id: int, path: Path) -> None:
+    with store.connection() as connection, store.exclusive(connection) as session:
+        batch = ledger.claimed(session, batch_id)
+        spec, sha256 = FEEDS[batch.feed], batch.sha256
+        confirm = _older_to_come(session, settings, batch_id, spec)
+        checked = CheckedFile(lambda: open_plain(path), spec, settings)
+        tally = _take(Job(settings, spec, batch_id, session, confirm), checked)
+        if checked.sha256 != sha256:
             raise FileDefectError(Reason.FILE_CHANGED)
-        with store.exclusive(connection) as session:
-            confirm = _older_to_come(session, settings, batch_id, spec)
-            ledger.commit_load(session, batch_id, staged.merge(session, confirm=confirm))
+        ledger.commit_load(session, batch_id, tally)
 
 
 def rehearse(store: Store, settings: Settings, spec: FeedSpec, path: Path) -> Tally:
@@ -85,38 +84,34 @@ def rehearse(store: Store, settings: Settings, spec: FeedSpec, path: Path) -> Ta
     Raises:
         FileDefectError: the file cannot be used as a whole.
     """
-    with store.connection() as connection:
-        with store.session() as session:
-            newest = session.scalar(select(func.max(Batch.id))) or 0
-        staged = _stage(Job(store, settings, spec, newest + 1, connection, rehearsal=True), path)
-        with store.exclusive(connection) as session, session.connection().begin_nested() as trial:
-            session.add(_rehearsed(newest + 1, spec, path))
-            session.flush()
-            tally = staged.merge(session, confirm=False)
-            session.expunge_all()
-            trial.rollback()
+    checked = CheckedFile(lambda: open_plain(path), spec, settings)
+    with (
+        store.connection() as connection,
+        store.exclusive(connection) as session,
+        # asked of the session, which else would open a savepoint of its own in this one
+        session.connection().begin_nested() as trial,
+    ):
+        session.add(_rehearsed(spec, path))
+        session.flush()
+        tally = _take(Job(settings, spec, REHEARSAL, session), checked)
+        session.expunge_all()
+        trial.rollback()
     return tally
 
 
-def _rehearsed(batch_id: int, spec: FeedSpec, path: Path) -> Batch:
-    """Return the batch that a rehearsal pretends to load; waiting rows refer to it."""
+def _rehearsed(spec: FeedSpec, path: Path) -> Batch:
+    """Return the batch that a rehearsal pretends to load, the newest there can be; waiting rows refer to it."""
     return Batch(
-        id=batch_id,
+        id=REHEARSAL,
         feed=spec.name,
         file_name=path.name,
-        sha256=f"rehearsal-{batch_id}",
+        sha256="rehearsal",
         size=0,
         state=BatchState.CLAIMED,
         place="",
         claimed_at=clock.now(),
         reasons={},
     )
-
-
-def _stage(job: Job, path: Path) -> _Staged:
-    staged = _Staged(job, CheckedFile(lambda: open_plain(path), job.spec, job.settings))
-    job.connection.commit()
-    return staged
 
 
 def _ahead(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -128,42 +123,36 @@ def _ahead(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
             yield frame
 
 
-class _Staged:
-    """A checked file whose good rows are staged, ready for the one transaction that loads them."""
-
-    def __init__(self, job: Job, checked: CheckedFile) -> None:
-        self.checked = checked
-        self._whole = job.spec.policy(job.settings) is RejectPolicy.FILE
-        self._lines: list[int] = []
-        self._loader = loader_of(job)
+def _take(job: Job, checked: CheckedFile) -> Tally:
+    """Load a file's good rows and return the outcome of every row."""
+    whole = job.spec.policy(job.settings) is RejectPolicy.FILE
+    lines: list[int] = []
+    # the connection's savepoint: loaders write past the session
+    with job.connection.begin_nested() as attempt:
+        loader, tally = loader_of(job), Tally()
         for frame in _ahead(checked.slices()):
-            self._loader.stage(frame)
-            if self._whole:
-                self._lines += [int(line) for line in frame.index]
-        self._loader.drop(checked.excluded)
+            loader.add(frame)
+            if whole:
+                lines += [int(line) for line in frame.index]
+        loader.drop(checked.excluded)
+        if not (whole and checked.rejected):
+            tally = loader.finish()
+        tally.findings = checked.findings + tally.findings
+        tally.rejected += len(checked.rejected)
+        if whole and tally.rejected:
+            attempt.rollback()
+            tally = _refused(checked, tally.findings, {*lines, *checked.repeated})
+    tally.rows_in = checked.rows
+    if not tally.refused:
+        repeated = len(checked.repeated)
+        tally.duplicates, tally.unchanged = tally.duplicates + repeated, tally.unchanged + repeated
+    return tally
 
-    def merge(self, session: Session, *, confirm: bool) -> Tally:
-        """Write the good rows and return the outcome of every row of the file."""
-        tally = Tally()
-        # the connection's savepoint: loaders write past the session
-        with session.connection().begin_nested() as attempt:
-            if not (self._whole and self.checked.rejected):
-                tally = self._loader.merge(session, confirm=confirm)
-            tally.findings = self.checked.findings + tally.findings
-            tally.rejected += len(self.checked.rejected)
-            if self._whole and tally.rejected:
-                attempt.rollback()
-                tally = self._refused(tally.findings)
-        tally.rows_in = self.checked.rows
-        if not tally.refused:
-            repeated = len(self.checked.repeated)
-            tally.duplicates, tally.unchanged = tally.duplicates + repeated, tally.unchanged + repeated
-        return tally
 
-    def _refused(self, findings: list[Finding]) -> Tally:
-        rejected = {finding.line for finding in findings if finding.reason.level is Level.ROW}
-        others = [Finding(Reason.FILE_REJECTED, line) for line in self._lines if line not in rejected]
-        return Tally(rejected=self.checked.rows, findings=findings + others, refused=True)
+def _refused(checked: CheckedFile, findings: list[Finding], lines: set[int]) -> Tally:
+    rejected = {finding.line for finding in findings if finding.reason.level is Level.ROW}
+    others = [Finding(Reason.FILE_REJECTED, line) for line in sorted(lines) if line not in rejected]
+    return Tally(rejected=checked.rows, findings=findings + others, refused=True)
 
 
 def releasable(store: Store, settings: Settings, stage: int) -> list[int]:
@@ -216,30 +205,25 @@ def _parent_is_there(session: Session, settings: Settings) -> ColumnElement[bool
 
 
 def _release_some(store: Store, settings: Settings, batch_id: int) -> int:
-    with store.connection() as connection:
-        with store.session() as session:
-            is_there = _parent_is_there(session, settings)
-            ready = select(ParkedRow.line, ParkedRow.cells).where(ParkedRow.batch_id == batch_id, is_there)
-            spec = FEEDS[ledger.get(session, batch_id).feed]
-            cells = {line: text for line, text in session.execute(ready.order_by(ParkedRow.line).limit(RELEASE_SLICE))}
+    with store.connection() as connection, store.exclusive(connection) as session:
+        is_there = _parent_is_there(session, settings)
+        ready = select(ParkedRow.line, ParkedRow.cells).where(ParkedRow.batch_id == batch_id, is_there)
+        cells = {line: text for line, text in session.execute(ready.order_by(ParkedRow.line).limit(RELEASE_SLICE))}
         if not cells:
             return 0
+        spec = FEEDS[ledger.get(session, batch_id).feed]
+        ledger.forget_parked(session, batch_id, list(cells))
         frame = pd.DataFrame.from_dict(cells, orient="index", dtype=str)
         good, findings = validate(frame, spec.build(settings))
-        loader = loader_of(Job(store, settings, spec, batch_id, connection))
-        loader.stage(good)
-        connection.commit()
-        with store.exclusive(connection) as session:
-            if ledger.forget_parked(session, batch_id, list(cells)) != len(cells):
-                msg = f"waiting rows of batch {batch_id} were released by another worker"
-                raise LostClaimError(msg)
-            confirm = _older_to_come(session, settings, batch_id, spec)
-            tally = loader.merge(session, confirm=confirm)
-            tally.findings += [finding for finding in findings if finding.reason.level is Level.ROW]
-            tally.rejected += len(frame) - len(good)
-            released = len(cells) - tally.parked
-            tally.parked -= len(cells)
-            ledger.add(session, batch_id, tally)
+        confirm = _older_to_come(session, settings, batch_id, spec)
+        loader = loader_of(Job(settings, spec, batch_id, session, confirm))
+        loader.add(good)
+        tally = loader.finish()
+        tally.findings += [finding for finding in findings if finding.reason.level is Level.ROW]
+        tally.rejected += len(frame) - len(good)
+        released = len(cells) - tally.parked
+        tally.parked -= len(cells)
+        ledger.add(session, batch_id, tally)
         return released
 
 

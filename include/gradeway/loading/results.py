@@ -9,12 +9,10 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pandas as pd
-from sqlalchemy.orm import Session
 
-from gradeway import clock
 from gradeway.feeds import cells
 from gradeway.feeds.results import parse_maximum, parse_score
-from gradeway.loading.base import Job, park, parked
+from gradeway.loading.base import Job, Waiting, park
 from gradeway.loading.declared import Named, Taker, takers
 from gradeway.loading.values import ValueLoader
 from gradeway.reasons import Finding, Reason
@@ -44,19 +42,18 @@ class ResultLoader:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._values = ValueLoader(job)
+        self._ready: dict[int, Cells] = {}
         self._takers: dict[Named, list[Taker]] = {}
         self._waiting: dict[int, Cells] = {}
         self._ambiguous: set[int] = set()
         # by grade the rows that are for it, and what they say: sessions may share a column
         self._said: dict[tuple[str, str, str], dict[int, str]] = defaultdict(dict)
 
-    def stage(self, frame: pd.DataFrame) -> None:
-        """Find the column of each row of a slice and stage its value."""
+    def add(self, frame: pd.DataFrame) -> None:
+        """Find the column of each row of a slice, and its value there."""
         rows = {int(str(line)): {str(name): str(cell) for name, cell in row.items()} for line, row in _by_line(frame)}
         self._find_takers({_named(row) for row in rows.values()})
-        ready = {line: value for line, row in rows.items() if (value := self._value(line, row))}
-        if ready:
-            self._values.stage(pd.DataFrame.from_dict(ready, orient="index", dtype=object))
+        self._ready |= {line: value for line, row in rows.items() if (value := self._value(line, row))}
 
     def _find_takers(self, wanted: Collection[Named]) -> None:
         new = [named for named in wanted if named not in self._takers]
@@ -83,21 +80,24 @@ class ResultLoader:
         }
 
     def drop(self, lines: Collection[int]) -> None:
-        """Forget staged rows, and what was found on them."""
-        self._values.drop(lines)
+        """Forget rows, and what was found on them."""
         self._ambiguous.difference_update(lines)
         for line in lines:
             self._waiting.pop(line, None)
+            self._ready.pop(line, None)
         for said in self._said.values():
             for line in lines & said.keys():
                 del said[line]
 
-    def merge(self, session: Session, *, confirm: bool) -> Tally:
+    def finish(self) -> Tally:
         """Write the values that differ."""
         repeated, contradicted = self._judge()
-        self._values.drop([finding.line for finding in (*repeated, *contradicted) if finding.line])
-        park(session, [self._parked(line, row) for line, row in self._waiting.items()])
-        tally = self._values.merge(session, confirm=confirm)
+        told = {finding.line for finding in (*repeated, *contradicted)}
+        ready = {line: row for line, row in self._ready.items() if line not in told}
+        if ready:
+            self._values.add(pd.DataFrame.from_dict(ready, orient="index", dtype=object))
+        park(self._job, [self._parked(line, row) for line, row in self._waiting.items()])
+        tally = self._values.finish()
         ambiguous = [Finding(Reason.COLUMN_AMBIGUOUS, line, OWN_COLUMNS["name"]) for line in sorted(self._ambiguous)]
         tally.rejected += len(ambiguous) + len(contradicted)
         tally.duplicates += len(repeated)
@@ -121,11 +121,11 @@ class ResultLoader:
                 repeated += [Finding(Reason.DUPLICATE_COLLAPSED, line, "", detail) for line in others]
         return repeated, contradicted
 
-    def _parked(self, line: int, row: Cells) -> dict[str, object]:
+    def _parked(self, line: int, row: Cells) -> Waiting:
         settings, named = self._job.settings, _named(row)
         keys = (settings.results_session_key, settings.results_assessment_key)
         name = " or ".join(f"{key}={text}" for key, text in zip(keys, named, strict=True) if text)
-        return parked(self._job, line, row, RESULT, "", name[:NAME_LIMIT], clock.now())
+        return Waiting(line, row, RESULT, name[:NAME_LIMIT])
 
 
 def _by_line(frame: pd.DataFrame) -> Iterable[tuple[object, Mapping[object, object]]]:

@@ -6,24 +6,22 @@ distinct pairs of a value and a kind of column. What grows with the rows is arra
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from itertools import count
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sqlalchemy import column, insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy import String, insert, select, type_coerce
 
-from gradeway import clock
 from gradeway.feeds import cells
-from gradeway.loading.base import Job
+from gradeway.loading.base import Job, Waiting, park
 from gradeway.reasons import Finding, Level, Reason
-from gradeway.store.bulk import GradeStage
+from gradeway.store import ledger
+from gradeway.store.bulk import GradeWriter
 from gradeway.store.dialects import among, listed
 from gradeway.store.grades import Grades
 from gradeway.store.ledger import Tally
@@ -32,6 +30,7 @@ from gradeway.store.models import COLUMN, ColumnKind, Course, GradeColumn, Grade
 Codes = npt.NDArray[np.intp]
 
 REMEMBERED = 200_000
+SPARSE = 8  # possible pairs for each row, from which on a table of them costs more than hashing
 SHOWN_SYMBOLS = 20
 
 
@@ -87,15 +86,16 @@ class ValueLoader:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._stage = GradeStage(job.connection)
+        self._writer = GradeWriter(job.connection, job.batch_id, confirm=job.confirm)
+        self._parked = 0
         self._targets: dict[str, dict[str, Target]] = {}
+        self._rules: dict[tuple[str, int | None], Rules] = {}
         self._symbols: dict[int | None, frozenset[str] | None] = {None: None}
         self._learners: dict[str, int] = {}
-        self._made_up = count(1)
         self._findings: list[Finding] = []
 
-    def stage(self, frame: pd.DataFrame) -> None:
-        """Resolve, judge and stage a slice of rows."""
+    def add(self, frame: pd.DataFrame) -> None:
+        """Resolve, judge and write a slice of rows."""
         codes, targets = self._find_targets(frame)
         missing = np.array([target is MISSING for target in targets])[codes]
         if missing.any():
@@ -110,17 +110,17 @@ class ValueLoader:
         ids = np.array([target.column_id for target in targets], dtype=np.int32)[codes[good]]
         lines = frame.index.to_numpy(dtype=np.int32)[good]
         learners = self._learner_ids(frame.loc[good, "userId"])
-        self._stage.add(Grades.of(ids, learners, lines, reasons[0][good], texts))
+        self._writer.add(Grades.of(ids, learners, lines, reasons[0][good], texts))
 
     def drop(self, lines: Collection[int]) -> None:
-        """Forget staged rows, and what was found on them."""
-        self._stage.drop(lines)
+        """Take rows back, and what was found on them."""
+        self._writer.drop(lines)
+        self._parked -= ledger.forget_parked(self._job.session, self._job.batch_id, sorted(lines))
         self._findings = [finding for finding in self._findings if finding.line not in lines]
 
-    def merge(self, session: Session, *, confirm: bool) -> Tally:
-        """Write the values that differ."""
-        merged = self._stage.merge(self._job.batch_id, confirm=confirm)
-        self._stage.merge_parked(self._job.batch_id, self._job.spec.name, COLUMN, clock.now())
+    def finish(self) -> Tally:
+        """Write the values that differ from those that stood there."""
+        merged = self._writer.finish()
         older = [Finding(Reason.SUPERSEDED, line) for line in merged.superseded]
         return Tally(
             created=merged.created,
@@ -128,7 +128,7 @@ class ValueLoader:
             unchanged=merged.unchanged,
             superseded=len(older),
             rejected=sum(1 for finding in self._findings if finding.reason.level is Level.ROW),
-            parked=self._stage.parked,
+            parked=self._parked,
             findings=self._findings + older,
         )
 
@@ -139,20 +139,25 @@ class ValueLoader:
         if sum(len(places) for places in self._targets.values()) > REMEMBERED:
             self._targets.clear()
         self._load_targets([course for course in courses if course not in self._targets])
-        codes, pairs = pd.factorize(course_codes * len(names) + name_codes)
-        found = [divmod(pair, len(names)) for pair in pairs.tolist()]
+        codes, found = _pairs(course_codes, name_codes, len(names))
         return codes, [self._targets[courses[c]].get(names[n], MISSING) for c, n in found]
 
     def _load_targets(self, courses: list[str]) -> None:
         self._targets |= {course: {} for course in courses}
-        facts = (GradeColumn.name, GradeColumn.id, GradeColumn.kind, GradeColumn.points, GradeColumn.schema_id)
+        points = type_coerce(GradeColumn.points, String)  # a number is made once for each text
+        facts = (GradeColumn.name, GradeColumn.id, GradeColumn.kind, points, GradeColumn.schema_id)
         wanted = select(Course.source_id, *facts).join(GradeColumn, GradeColumn.course_id == Course.id)
         found = self._job.connection.execute(wanted.where(among(self._job.connection, Course.source_id, courses))).all()
         self._load_symbols({row.schema_id for row in found} - self._symbols.keys())
         for course, name, column_id, kind, points, schema_id in found:
-            rules = CALCULATED if kind == ColumnKind.CALCULATED else Rules(points, self._symbols[schema_id])
+            rules = CALCULATED if kind == ColumnKind.CALCULATED else self._rules_of(points, schema_id)
             places = self._targets[course]
             places[name] = AMBIGUOUS if name in places else Target(column_id, rules)
+
+    def _rules_of(self, points: str, schema_id: int | None) -> Rules:
+        if (points, schema_id) not in self._rules:
+            self._rules[points, schema_id] = Rules(Decimal(points), self._symbols[schema_id])
+        return self._rules[points, schema_id]
 
     def _load_symbols(self, schemas: set[int]) -> None:
         wanted = select(GradeSchema.id, GradeSchema.symbols).where(GradeSchema.id.in_(schemas))
@@ -167,8 +172,8 @@ class ValueLoader:
         rules = list(rule_of)
         rule_codes = np.array([rule_of[target.rules] for target in targets])[codes]
         value_codes, values = _codes(frame["value"])
-        inverse, pairs = pd.factorize(rule_codes * len(values) + value_codes)
-        judged = [(rules[pair // len(values)], values[pair % len(values)]) for pair in pairs.tolist()]
+        inverse, found = _pairs(rule_codes, value_codes, len(values))
+        judged = [(rules[rule], values[value]) for rule, value in found]
         verdicts = [judge(rule, value) for rule, value in judged]
         reasons = [reason for _, reason in verdicts]
         self._note(frame.index, inverse, [rule for rule, _ in judged], reasons)
@@ -204,27 +209,32 @@ class ValueLoader:
         self._learners |= dict(self._job.connection.execute(wanted).tuples().all())
 
     def _make_learners(self, names: list[str]) -> None:
-        """Make learners that are new, at once and for good: they are harmless without a grade."""
-        if self._job.rehearsal:
-            self._learners |= {name: -next(self._made_up) for name in names}
-            return
-        with self._job.store.exclusive() as session:
-            known = select(Learner.source_id).where(Learner.source_id == column("value"))
-            new = listed(session.connection(), sorted(names)).where(~known.exists())
-            made = insert(Learner).from_select(["source_id"], new).returning(Learner.source_id, Learner.id)
-            self._learners |= dict(session.execute(made).tuples().all())
-        if others := [name for name in names if name not in self._learners]:
-            self._job.connection.commit()  # ends the snapshot, which does not see those that another batch made
-            self._load_learners(others)
+        new = listed(self._job.connection, sorted(names))
+        made = insert(Learner).from_select(["source_id"], new).returning(Learner.source_id, Learner.id)
+        self._learners |= dict(self._job.connection.execute(made).tuples().all())
 
     def _park(self, frame: pd.DataFrame) -> None:
-        rows = frame.to_dict("index").items()
-        self._stage.park(
-            [
-                (int(str(line)), row["courseId"], row["name"], {str(name): cell for name, cell in row.items()})
-                for line, row in rows
-            ]
-        )
+        self._parked += len(frame)
+        rows = ((int(str(line)), _texts(cells)) for line, cells in frame.to_dict("index").items())
+        park(self._job, (Waiting(line, row, COLUMN, row["name"], row["courseId"]) for line, row in rows))
+
+
+def _texts(cells: Mapping[Any, object]) -> dict[str, str]:
+    return {str(name): str(cell) for name, cell in cells.items()}
+
+
+def _pairs(left: Codes, right: Codes, width: int) -> tuple[Codes, list[tuple[int, int]]]:
+    """Return each row's place among the distinct pairs of two codes, the right one below a width, and those pairs."""
+    numbers = left * width + right
+    if (size := int(numbers.max()) + 1) > SPARSE * len(numbers):
+        codes, pairs = pd.factorize(numbers)
+    else:
+        places = np.zeros(size, dtype=np.intp)
+        places[numbers] = 1
+        pairs = np.flatnonzero(places)
+        places[pairs] = np.arange(len(pairs))
+        codes = places[numbers]
+    return codes, [divmod(pair, width) for pair in pairs.tolist()]
 
 
 def _codes(column: pd.Series[Any]) -> tuple[Codes, list[str]]:

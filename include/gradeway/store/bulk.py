@@ -1,38 +1,29 @@
-"""Writing many grades at once, under the lock that lets one transaction at a time change the store.
+"""Writing many grades at once, in the one transaction that may change grades.
 
-Before the lock is taken, grades are resolved, compared with what the store holds and set aside in
-a file. Under it those that differ are written: straight into ``grade`` where a column had none yet,
-by way of a temporary table elsewhere. Only rows that differ are written, and the values that they
-replace are kept in ``grade_history``.
+Each slice is compared with what the store holds. What differs is written: at once, straight into
+``grade``, where a column had no grade before; at the end, by way of a temporary table, elsewhere.
+The values that are replaced are kept in ``grade_history``.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, bindparam, text
 
 from gradeway.store.dialects import dialect
-from gradeway.store.grades import Grades, Mask, Spool
-from gradeway.store.models import Instant
+from gradeway.store.grades import KEY, Grades, Ints, Keys
 
 DELETE_SLICE = 5_000
+NO_KEYS: Keys = np.empty(0, dtype=np.int64)
 HELD_A_ROW = 4  # grades read to compare a slice with, for each of its rows
 
 STAGED_GRADE = """
 CREATE TEMPORARY TABLE staged_grade (
     column_id integer NOT NULL, learner_id integer NOT NULL, line integer NOT NULL, value text NOT NULL)
 """
-STAGED_PARKED = """
-CREATE TEMPORARY TABLE staged_parked (
-    line integer NOT NULL, course text NOT NULL, name text NOT NULL, cells text NOT NULL)
-"""
-# A number that grows in each transaction that changes a grade: all of them count what they change.
-CHANGES = "SELECT coalesce(sum(created + updated), 0) FROM batch"
 DIFFERING = """
 CREATE TEMPORARY TABLE differing AS
 SELECT s.column_id, s.learner_id, s.line, s.value,
@@ -59,10 +50,6 @@ WHERE grade.column_id = s.column_id AND grade.learner_id = s.learner_id
   AND grade.value = s.value AND grade.batch_id < :batch
 """
 OLDER = "SELECT line FROM differing WHERE old_batch > :batch ORDER BY line"
-PARK = """
-INSERT INTO parked_row (batch_id, line, feed, parent, course, name, cells, parked_at)
-SELECT :batch, line, :feed, :parent, course, name, {cells}, :since FROM staged_parked
-"""
 
 
 @dataclass(frozen=True)
@@ -75,115 +62,78 @@ class Merged:
     superseded: list[int]
 
 
-class GradeStage:
-    """The grades of one batch on their way into the store, over one connection.
+class GradeWriter:
+    """Writes the grades of one batch; a row never replaces what a newer batch gave.
 
-    What was found the same as in the store before the lock was taken is passed over under it, if
-    no other batch changed a grade since.
+    With ``confirm``, grades found unchanged are marked as given by this batch too, so that an older
+    batch which is still to come cannot replace them.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, batch_id: int, *, confirm: bool) -> None:
         self._connection = connection
         self._dialect = dialect(connection)
-        self._spool = Spool()
-        self._columns = np.empty(0, dtype=np.int32)
-        self._dropped = np.empty(0, dtype=np.int32)
-        self._parked = 0
-        self._comparing = True
-        self._seen = self._changes()
-        for table in (STAGED_GRADE, STAGED_PARKED):
-            connection.execute(text(table))
+        self._batch = {"batch": batch_id}
+        self._confirm = confirm
+        self._lines: list[Ints] = []
+        self._empty = np.empty(0, dtype=np.int32)  # columns that had no grade before this batch
+        self._copied = self._staged = self._dropped = 0
+        self._comparing = not confirm
+        connection.execute(text(STAGED_GRADE))
 
     def add(self, grades: Grades) -> None:
-        """Take a slice of grades."""
+        """Take a slice of grades, no two of one key in all slices."""
         grades = grades.sorted()
-        self._columns = np.union1d(self._columns, grades.rows["column"])
-        self._spool.put(grades, self._same(grades))
-
-    def park(self, rows: Sequence[tuple[int, str, str, dict[str, Any]]]) -> None:
-        """Stage rows that wait for their column: line, course, name of the column, cells."""
-        self._parked += len(rows)
-        encoded = ((line, course, name, json.dumps(cells)) for line, course, name, cells in rows)
-        self._dialect.append_rows("staged_parked", ("line", "course", "name", "cells"), encoded)
+        self._lines.append(grades.rows["line"].copy())
+        columns = np.setdiff1d(grades.rows["column"], self._empty)
+        keys, values = self._held(columns, HELD_A_ROW * len(grades))
+        is_new = np.isin(grades.rows["column"], self._empty)
+        self._copied += self._append("grade", grades.where(is_new), batch_id=self._batch["batch"])
+        others = grades.where(~is_new)
+        self._staged += self._append("staged_grade", others.where(~others.same_as(keys, values)))
 
     def drop(self, lines: Collection[int]) -> None:
-        """Forget rows by their lines."""
-        every = sorted(lines)
-        self._dropped = np.union1d(self._dropped, np.array(every, dtype=np.int32))
-        for start in range(0, len(every) if self._parked else 0, DELETE_SLICE):
-            self._parked -= self._unpark(every[start : start + DELETE_SLICE])
+        """Take rows back by their lines."""
+        if not lines:
+            return
+        ours = np.concatenate([*self._lines, self._empty[:0]])
+        dropped = np.intersect1d(ours, np.array(list(lines), dtype=np.int32))
+        self._dropped += len(dropped)
+        statement = text("DELETE FROM staged_grade WHERE line IN :lines")
+        for start in range(0, len(dropped), DELETE_SLICE):
+            some = dropped[start : start + DELETE_SLICE]
+            staged = self._connection.execute(
+                statement.bindparams(bindparam("lines", expanding=True)), {"lines": some.tolist()}
+            )
+            self._staged -= staged.rowcount
+            self._copied -= self._dialect.drop(self._batch["batch"], self._empty, some)
 
-    def _unpark(self, lines: list[int]) -> int:
-        statement = text("DELETE FROM staged_parked WHERE line IN :lines")
-        return self._connection.execute(
-            statement.bindparams(bindparam("lines", expanding=True)), {"lines": lines}
-        ).rowcount
-
-    @property
-    def parked(self) -> int:
-        """How many staged rows wait."""
-        return self._parked
-
-    def merge(self, batch_id: int, *, confirm: bool) -> Merged:
-        """Write what differs from the store; a row never replaces what a newer batch gave.
-
-        With ``confirm``, grades found unchanged are marked as given by this batch too, so that an
-        older batch which is still to come cannot replace them.
-        """
-        total = copied = staged = 0
-        filled = self._dialect.filled(self._columns)
-        for grades, same in self._pending(confirm=confirm):
-            total += len(grades)
-            changed = grades.where(~same)
-            is_new = ~np.isin(changed.rows["column"], filled)
-            copied += self._append("grade", changed.where(is_new), batch_id=batch_id)
-            staged += self._append("staged_grade", changed.where(~is_new))
-        created, updated, older = self._merge_staged(batch_id, confirm=confirm) if staged else (0, 0, [])
-        created += copied
+    def finish(self) -> Merged:
+        """Write what is not written yet, and return what became of all rows."""
+        total = sum(map(len, self._lines)) - self._dropped
+        created, updated, older = self._merge_staged() if self._staged else (0, 0, [])
+        created += self._copied
         return Merged(created, updated, total - created - updated, older)
-
-    def _pending(self, *, confirm: bool) -> Iterator[tuple[Grades, Mask]]:
-        """Yield the grades that were not dropped, and which of them need not be looked at again."""
-        is_true = self._changes() == self._seen
-        for grades, same in self._spool:
-            kept = np.isin(grades.rows["line"], self._dropped, invert=True)
-            grades, same = grades.where(kept), same[kept]
-            if confirm:
-                same[:] = False
-            yield grades, same if is_true or confirm else self._same(grades)
 
     def _append(self, table: str, grades: Grades, **numbers: int) -> int:
         if len(grades):
             self._dialect.append(table, grades, **numbers)
         return len(grades)
 
-    def _merge_staged(self, batch_id: int, *, confirm: bool) -> tuple[int, int, list[int]]:
-        batch = {"batch": batch_id}
+    def _held(self, columns: Ints, limit: int) -> tuple[Keys, bytes]:
+        """Return the keys and values that some columns hold; none once that proved to cost more than it saves."""
+        keys, values = self._dialect.held(columns, limit) if self._comparing else (NO_KEYS, b"")
+        self._comparing = self._comparing and len(keys) < limit
+        filled = keys // KEY if self._comparing else self._dialect.filled(columns)
+        self._empty = np.union1d(self._empty, np.setdiff1d(columns, filled))
+        return keys, values
+
+    def _merge_staged(self) -> tuple[int, int, list[int]]:
         self._dialect.plan("staged_grade (column_id, learner_id)")
         self._connection.execute(text(DIFFERING))
         self._dialect.plan("differing")
-        created = self._connection.execute(text(INSERT_NEW), batch).rowcount
-        self._connection.execute(text(KEEP_OLD), batch)
-        updated = self._connection.execute(text(UPDATE_CHANGED), batch).rowcount
-        if confirm:
-            self._connection.execute(text(CONFIRM), batch)
-        return created, updated, list(self._connection.scalars(text(OLDER), batch))
-
-    def merge_parked(self, batch_id: int, feed: str, parent: str, since: object) -> None:
-        """Write the rows that wait."""
-        if self._parked:
-            statement = text(PARK.format(cells=self._dialect.json))
-            statement = statement.bindparams(bindparam("since", type_=Instant()))
-            self._connection.execute(statement, {"batch": batch_id, "feed": feed, "parent": parent, "since": since})
-
-    def _changes(self) -> int:
-        return int(self._connection.scalar(text(CHANGES)) or 0)
-
-    def _same(self, grades: Grades) -> Mask:
-        """Tell which grades the store holds just so; none where finding out costs more than it saves."""
-        if not self._comparing:
-            return np.zeros(len(grades), dtype=np.bool_)
-        limit = HELD_A_ROW * len(grades)
-        keys, values = self._dialect.held(np.unique(grades.rows["column"]), limit)
-        self._comparing = len(keys) < limit
-        return grades.same_as(keys, values) if len(keys) else np.zeros(len(grades), dtype=np.bool_)
+        created = self._connection.execute(text(INSERT_NEW), self._batch).rowcount
+        self._connection.execute(text(KEEP_OLD), self._batch)
+        updated = self._connection.execute(text(UPDATE_CHANGED), self._batch).rowcount
+        if self._confirm:
+            self._connection.execute(text(CONFIRM), self._batch)
+        return created, updated, list(self._connection.scalars(text(OLDER), self._batch))

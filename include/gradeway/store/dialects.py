@@ -7,7 +7,7 @@ joined text. All else about them is the same SQL.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSON
 from sqlalchemy.orm import InstrumentedAttribute
 
 from gradeway.store.grades import KEY, Grades, Ints, Keys
+from gradeway.store.models import Base
 
 COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
 COPY_TAIL = b"\xff\xff"
@@ -31,6 +32,12 @@ SELECT string_agg(int8send(column_id * %s::bigint + learner_id), ''),
 FROM (SELECT column_id, learner_id, value FROM grade WHERE column_id = ANY(%s) LIMIT %s) held
 """
 FILLED_SQLITE = "SELECT value FROM json_each(?) c WHERE EXISTS (SELECT 1 FROM grade WHERE column_id = c.value)"
+# the columns are named so that the grades are found by their key
+DROP_SQLITE = """
+DELETE FROM grade WHERE batch_id = ? AND column_id IN (SELECT value FROM json_each(?))
+  AND line IN (SELECT value FROM json_each(?))
+"""
+DROP_POSTGRESQL = "DELETE FROM grade WHERE batch_id = %s AND column_id = ANY(%s) AND line = ANY(%s)"
 FILLED_POSTGRESQL = "SELECT c FROM unnest(%s::int[]) c WHERE EXISTS (SELECT 1 FROM grade WHERE column_id = c)"
 # A small difference is looked up by index, whatever disks cost when the default was chosen.
 FOR_JOINS = ("work_mem = '64MB'", "jit = off", "random_page_cost = 1.1")
@@ -56,8 +63,6 @@ def among(connection: Connection, column: InstrumentedAttribute[str], texts: Seq
 class Dialect(Protocol):
     """How grades go into and come out of one kind of database, over one connection."""
 
-    json: str
-
     def held(self, columns: Ints, limit: int) -> tuple[Keys, bytes]:
         """Return the keys and, as lines, the values of at most so many grades of some columns."""
 
@@ -66,6 +71,9 @@ class Dialect(Protocol):
 
     def append(self, table: str, grades: Grades, **numbers: int) -> None:
         """Append grades to a table, each with the given numbers in the columns of these names."""
+
+    def drop(self, batch_id: int, columns: Ints, lines: Ints) -> int:
+        """Delete the grades in some columns that some lines of a batch gave; return how many."""
 
     def append_rows(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Append plain rows to a table."""
@@ -79,9 +87,15 @@ def dialect(connection: Connection) -> Dialect:
     return _Sqlite(connection) if connection.dialect.name == "sqlite" else _Postgresql(connection)
 
 
-class _Sqlite:
-    json = "cells"
+def append_records(connection: Connection, model: type[Base], records: Iterable[Mapping[str, Any]]) -> None:
+    """Append records to a model's table, each with a value for every column."""
+    kind, columns = connection.dialect, model.__table__.columns
+    put = [(name, column.type.dialect_impl(kind).bind_processor(kind)) for name, column in columns.items()]
+    rows = ([write(record[name]) if write else record[name] for name, write in put] for record in records)
+    dialect(connection).append_rows(model.__tablename__, columns.keys(), rows)
 
+
+class _Sqlite:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
@@ -106,6 +120,11 @@ class _Sqlite:
     def plan(self, table: str) -> None:
         """Leave it to SQLite, which joins by the index of what is joined to."""
 
+    def drop(self, batch_id: int, columns: Ints, lines: Ints) -> int:
+        cursor = self._connection.connection.cursor()
+        cursor.execute(DROP_SQLITE, (batch_id, json.dumps(columns.tolist()), json.dumps(lines.tolist())))
+        return cursor.rowcount
+
     def _run(self, statement: str, *given: object) -> list[tuple[Any, ...]]:
         cursor = self._connection.connection.cursor()
         cursor.execute(statement, given)
@@ -113,8 +132,6 @@ class _Sqlite:
 
 
 class _Postgresql:
-    json = "CAST(cells AS jsonb)"
-
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
@@ -141,6 +158,10 @@ class _Postgresql:
         for setting in FOR_JOINS:
             self._connection.execute(text(f"SET LOCAL {setting}"))
         self._connection.execute(text(f"ANALYZE {table}"))
+
+    def drop(self, batch_id: int, columns: Ints, lines: Ints) -> int:
+        cursor: Cursor = self._connection.connection.cursor()  # type: ignore[assignment]
+        return cursor.execute(DROP_POSTGRESQL, (batch_id, columns.tolist(), lines.tolist())).rowcount
 
     def _run(self, statement: str, *given: object) -> list[tuple[Any, ...]]:
         cursor: Cursor = self._connection.connection.cursor(binary=True)  # type: ignore[assignment]

@@ -1,7 +1,7 @@
 """The connection to the store: one engine, its transactions, its lock and its version.
 
-Both databases are used the same way. ``Store.exclusive`` serialises the short transactions
-that change grades, columns and schemas; reading files, checking and staging go on in parallel.
+Both databases are used the same way. ``Store.exclusive`` serialises the transactions that change
+grades, columns and schemas: whoever holds it sees what stays true until the end.
 """
 
 from __future__ import annotations
@@ -83,18 +83,18 @@ class Store:
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """Open a connection for staging; its temporary tables end with it."""
+        """Open a connection whose temporary tables end with it."""
         with self.engine.connect() as connection:
             try:
                 yield connection
             finally:
-                connection.invalidate()  # what was staged must not meet the pool's next user
+                connection.invalidate()  # its tables must not meet the pool's next user
 
     @contextmanager
     def exclusive(self, connection: Connection | None = None) -> Iterator[Session]:
         """Open a transaction that is the only one changing grades, columns and schemas until it ends.
 
-        It runs on the given connection, so that it sees what was staged there.
+        It runs on the given connection, if one is given.
         """
         with nullcontext(connection) if connection else self.engine.connect() as own:
             own.execution_options(gradeway_begin="IMMEDIATE")

@@ -1,11 +1,9 @@
-"""Many grades in one piece: as arrays, as records of COPY's binary format, and set aside in a file."""
+"""Many grades in one piece: as arrays, and as records of COPY's binary format."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -61,15 +59,19 @@ class Grades:
 
     def same_as(self, keys: Keys, values: bytes) -> Mask:
         """Tell which grades are among those given by their keys and, a line each, their values."""
+        nothing: Mask = np.zeros(len(self), dtype=np.bool_)
+        if not len(keys):
+            return nothing
         codes, texts = Cells.of_lines(values).distinct(0)
-        if len(codes) != len(keys):  # a value that is more than one line: nothing can be told
-            return np.zeros(len(self), dtype=np.bool_)
-        order = np.argsort(keys, kind="stable")
+        if len(codes) != len(keys):  # a value is more than one line: nothing can be told
+            return nothing
+        order, wanted = np.argsort(keys, kind="stable"), self.keys
+        keys = keys[order]
         numbers: dict[str, int] = {}
         ours = np.array([numbers.setdefault(text, len(numbers)) for text in self.texts])[self.rows["code"]]
         theirs = np.array([numbers.get(text, -1) for text in texts])[codes[order]]
-        at = np.minimum(np.searchsorted(keys[order], self.keys), len(keys) - 1)
-        same: Mask = (keys[order][at] == self.keys) & (theirs[at] == ours)
+        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        same: Mask = (keys[at] == wanted) & (theirs[at] == ours)
         return same
 
     def records(self, *numbers: int) -> Iterator[bytes]:
@@ -100,28 +102,3 @@ def _records(rows: npt.NDArray[Any], numbers: Sequence[int], values: npt.NDArray
     flat = records.view(np.uint8).reshape(len(rows), -1)
     wanted: Mask = np.arange(flat.shape[1]) < (flat.shape[1] - width + lengths)[:, None]
     return flat[wanted].tobytes()
-
-
-class Spool:
-    """Grades set aside in a file without a name, so that memory does not grow with them.
-
-    With each slice goes a mask of its grades.
-    """
-
-    def __init__(self) -> None:
-        self._file = TemporaryFile()  # noqa: SIM115  lives as long as this object
-        self._slices = 0
-
-    def put(self, grades: Grades, mask: Mask) -> None:
-        """Set a slice aside."""
-        texts = np.frombuffer(json.dumps(list(grades.texts)).encode(), dtype=np.uint8)
-        for array in (grades.rows, texts, mask):
-            np.save(self._file, array, allow_pickle=False)
-        self._slices += 1
-
-    def __iter__(self) -> Iterator[tuple[Grades, Mask]]:
-        """Yield the slices in the order in which they were put."""
-        self._file.seek(0)
-        for _ in range(self._slices):
-            rows, texts, mask = (np.load(self._file, allow_pickle=False) for _ in range(3))
-            yield Grades(rows, json.loads(texts.tobytes())), mask

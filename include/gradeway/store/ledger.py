@@ -95,6 +95,18 @@ def get(session: Session, batch_id: int, *, to_change: bool = False) -> Batch:
     return batch
 
 
+def claimed(session: Session, batch_id: int) -> Batch:
+    """Return a batch that is still to be loaded.
+
+    Raises:
+        LostClaimError: another worker loaded it.
+    """
+    batch = get(session, batch_id)
+    if batch.state != BatchState.CLAIMED:
+        raise LostClaimError(batch_id)
+    return batch
+
+
 def open_batches(store: Store, feeds: Iterable[str]) -> list[int]:
     """Return the claimed batches of some feeds, oldest first."""
     with store.session() as session:
@@ -118,8 +130,7 @@ def commit_load(session: Session, batch_id: int, tally: Tally) -> None:
     outcome = {"state": BatchState.REFUSED} if tally.refused else {"state": BatchState.LOADED, "loaded_at": clock.now()}
     done = session.execute(claimed.values(outcome))
     if done.rowcount != 1:  # type: ignore[attr-defined]
-        msg = f"batch {batch_id} was loaded by another worker"
-        raise LostClaimError(msg)
+        raise LostClaimError(batch_id)
     add(session, batch_id, tally)
 
 
