@@ -8,9 +8,9 @@ listed in the log of `plan` with what to do; the others go on.
 **When it runs.** Seconds after a file landed, and every night in case something was changed in
 Questionmark itself.
 
-**When it stops and asks.** A plan that disables or moves more exams than the settings allow waits
-at `approve` for a person, who sees which ones. Rejected, or not answered within 20 hours, nothing
-is written; the next run plans anew. An approval holds for that plan only.
+**When it asks.** Where more exams would be disabled or moved than the settings allow, all other
+changes are written, and `ask` starts the DAG `approve_sessions`, which waits for a person. The same
+changes are asked about once a day.
 
 **When it fails.** Nothing is written twice: each write stands in the store before it is sent, and
 after a timeout the next run reads before it sends again. `SettingsError` names what to correct in
@@ -21,44 +21,42 @@ plan and apply; the next run takes it up. Clearing tasks is safe at any time.
 from datetime import timedelta
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, dag, task
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
 
 from gradeway.orchestration import exams
 from gradeway.orchestration.assets import SESSIONS_INBOX
 from gradeway.orchestration.policy import COMMON
 
+PLANNED = "(ti.xcom_pull(task_ids='plan') or {})"
+NOW, HELD, TOLD = (f"{{{{ {PLANNED}.get('{name}', '') }}}}" for name in ("hash", "held", "told"))
+
 
 @dag(
     schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("30 1 * * *", timezone="UTC"), assets=[SESSIONS_INBOX]),
-    dagrun_timeout=timedelta(hours=24),
+    dagrun_timeout=timedelta(hours=12),
     doc_md=__doc__,
     tags=["gradeway", "sessions"],
     **COMMON,
 )
 def sync_sessions() -> None:
-    """Load, plan, ask if need be, apply."""
+    """Load, plan, apply what may be applied, ask about the rest."""
     taken = task(exams.take)("sessions")
     # A file that failed keeps no session from Questionmark that is in the store.
     planned = task(exams.plan, trigger_rule="all_done", multiple_outputs=False)()
-    next_one = task.branch(exams.decide)(planned)
-    ask = ApprovalOperator(
-        task_id=exams.HOLD,
-        subject="Change many exams in Questionmark?",
-        body="{{ ti.xcom_pull(task_ids='plan')['told'] }}",
-        params={"reason": Param("", type="string", title="Reason", description="Kept with the plan")},
-        defaults=["Reject"],
-        response_timeout=timedelta(hours=20),
-        execution_timeout=None,
+    applied = task(exams.apply, multiple_outputs=False, execution_timeout=timedelta(hours=8))(NOW)
+    held = task.short_circuit(exams.is_held, trigger_rule="none_failed", ignore_downstream_trigger_rules=False)(HELD)
+    ask = TriggerDagRunOperator(
+        task_id="ask",
+        trigger_dag_id=exams.APPROVE,
+        trigger_run_id=f"{HELD}__{{{{ macros.datetime.now().date() }}}}",
+        conf={"plan": HELD, "told": TOLD},
+        skip_when_already_exists=True,
     )
-    approved = task(exams.approve, task_id="keep_approval")(planned, ask.output)
-    # Two, because a rejection skips only what hangs on the answer alone.
-    apply = task(exams.apply, multiple_outputs=False, execution_timeout=timedelta(hours=8))
-    applied, applied_approved = apply(planned), apply.override(task_id="apply_approved")(planned)
-    done = EmptyOperator(task_id=exams.NOTHING, trigger_rule="none_failed")
-    taken >> planned >> next_one >> [ask, applied, done]
-    ask >> approved >> applied_approved
-    [taken, applied, applied_approved] >> done
+    # The run is red if a file failed, although the sessions went on.
+    done = EmptyOperator(task_id="done", trigger_rule="none_failed")
+    taken >> planned >> applied >> held >> ask
+    [taken, applied, ask] >> done
 
 
 sync_sessions()

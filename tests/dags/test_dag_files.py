@@ -20,6 +20,7 @@ EXPECTED = {
     "replay.py": {"replay"},
     "collect_results.py": {"collect_results"},
     "sync_sessions.py": {"sync_sessions"},
+    "approve_sessions.py": {"approve_sessions"},
     "housekeeping.py": {"housekeeping"},
 }
 FILES = sorted(path for path in DAGS.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
@@ -33,6 +34,7 @@ import importlib, json, sys
 from pathlib import Path
 # What Airflow's own modules do when they are imported is not ours.
 import airflow.providers.standard.operators.empty, airflow.providers.standard.operators.hitl
+import airflow.providers.standard.operators.trigger_dagrun
 import airflow.sdk, airflow.triggers.base, croniter
 touched = []
 def watch(event, arguments):

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.models import DagRun
 from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.utils.session import create_session
 from sqlalchemy import select, text
 
 from fixtures.dagruns import Ran
@@ -60,11 +62,7 @@ def test_a_session_file_becomes_schedules_and_a_changed_one_exactly_the_changes(
     drop("a.csv", "".join(map(session, range(10))))
     first = run("sync_sessions")
     assert first.run.state == "success"
-    assert (first.states["apply"], first.states["approve"], first.states["apply_approved"]) == (
-        "success",
-        "skipped",
-        "skipped",
-    )
+    assert (first.states["apply"], first.states["ask"]) == ("success", "skipped")
     assert len(schedules(tenant)) == 10
     with intake.store.session() as store:
         assert len(store.scalars(select(SessionSchedule)).all()) == 10
@@ -81,26 +79,43 @@ def test_a_session_file_becomes_schedules_and_a_changed_one_exactly_the_changes(
     assert len(writes(tenant)) == before + 1
 
 
-def test_what_moves_many_exams_waits_for_a_person(
+def test_what_moves_many_exams_waits_for_a_person_and_keeps_nothing_else_back(
     intake: Intake, tenant: Sandbox, drop: Callable[[str, str], Path], run: Run
 ) -> None:
     drop("a.csv", "".join(map(session, range(10))))
     run("sync_sessions")
-    drop("b.csv", "".join(session(number, day=12) for number in range(8)))
-    intake.sweep(inbox="sessions")
-    planned = exams.plan()
-    assert (planned["held"], exams.decide(planned)) == (True, "approve")
-    assert "8 of 10 exams" in planned["told"]
-    assert "Anatomy 0" in planned["told"]
-    exams.approve(planned, {"responded_by_user": {"name": "admin"}, "params_input": {"reason": "snow"}})
-    assert exams.apply(planned) == {"UPDATED": 8}
-    assert set(schedules(tenant).values()) == {"2031-01-10T08:00:00Z", "2031-01-12T08:00:00Z"}
+    drop("b.csv", "".join(session(number, day=12) for number in range(8)) + session(10))
+    held = run("sync_sessions")
+    assert (held.run.state, held.states["apply"], held.states["ask"]) == ("success", "success", "success")
+    assert (held.result("apply"), len(schedules(tenant)), moved(tenant)) == ({"CREATED": 1}, 11, 0)
+    (question,) = asked()
+    assert question["told"].startswith("8 of 10 exams would be disabled, moved or given back: Anatomy 0, ")
+
+    drop("c.csv", session(11))
+    again = run("sync_sessions")
+    assert (again.states["apply"], len(schedules(tenant)), moved(tenant)) == ("success", 12, 0)
+    assert len(asked()) == 1, "the same changes are asked about once a day"
+
+    exams.approve(question["plan"], {"responded_by_user": {"name": "admin"}, "params_input": {"reason": "snow"}})
+    assert exams.apply(question["plan"]) == {"UPDATED": 8}
+    assert moved(tenant) == 8
     with intake.store.session() as store:
-        kept = store.scalars(select(Plan).where(Plan.digest == planned["hash"])).one()
+        kept = store.scalars(select(Plan).where(Plan.digest == question["plan"])).one()
         assert (kept.approved_by, kept.reason, kept.applied_at is None) == ("admin", "snow", False)
 
 
-@pytest.mark.parametrize(("answer", "outcome"), [("Approve", "success"), ("Reject", "skipped")])
+def moved(tenant: Sandbox) -> int:
+    return sum("-12T" in start for start in schedules(tenant).values())
+
+
+def asked() -> list[dict[str, str]]:
+    """Return what runs that ask were given."""
+    with create_session() as session:
+        triggered = DagRun.dag_id == exams.APPROVE, DagRun.run_id.not_like("manual__%")
+        return [dict(run.conf) for run in session.scalars(select(DagRun).where(*triggered))]
+
+
+@pytest.mark.parametrize(("answer", "outcome", "moves"), [("Approve", "success", 8), ("Reject", "skipped", 0)])
 def test_the_answer_decides(
     intake: Intake,
     tenant: Sandbox,
@@ -109,10 +124,14 @@ def test_the_answer_decides(
     monkeypatch: pytest.MonkeyPatch,
     answer: str,
     outcome: str,
+    moves: int,
 ) -> None:
     drop("a.csv", "".join(map(session, range(10))))
     run("sync_sessions")
     drop("b.csv", "".join(session(number, day=12) for number in range(8)))
+    intake.sweep(inbox="sessions")
+    planned = exams.plan()
+    assert planned["hash"] == ""
 
     def answered(self: ApprovalOperator, context: Any) -> dict[str, Any]:  # noqa: ANN401
         event = {"chosen_options": [answer], "params_input": {"reason": "snow"}, "timedout": False}
@@ -121,11 +140,9 @@ def test_the_answer_decides(
         return result
 
     monkeypatch.setattr(ApprovalOperator, "execute", answered)
-    ran = run("sync_sessions")
+    ran = run("approve_sessions", plan=planned["held"], told=planned["told"])
     assert ran.run.state == "success"
-    assert (ran.states["apply"], ran.states["apply_approved"]) == ("skipped", outcome)
-    moved = [start for start in schedules(tenant).values() if "-12T" in start]
-    assert len(moved) == (8 if answer == "Approve" else 0)
+    assert (ran.states["apply"], moved(tenant)) == (outcome, moves)
 
 
 def test_a_tenant_that_is_away_fails_the_run_and_the_next_one_does_it_all(

@@ -287,8 +287,8 @@ def test_the_brake_holds_until_somebody_approves(
     sync = syncing(store, tenant, tmp_path, **BRAKE)
     with pytest.raises(BrakeError, match="3 of 4"):
         sync.apply(digest)
-    with pytest.raises(BrakeError):
-        sync.apply_now()
+    applied = sync.apply_now()
+    assert (applied.outcomes, applied.held and applied.held.digest) == ({}, digest)
     assert tenant.writes == 0
     assert sync.is_held(sync.plan())
     outbox.approve(store, digest, "someone", "exam week moved")
@@ -297,6 +297,25 @@ def test_the_brake_holds_until_somebody_approves(
     with store.session() as reading:
         kept = reading.scalars(select(exams.Plan).where(exams.Plan.digest == digest)).one()
         assert (kept.approved_by, kept.reason, kept.approved_at) == ("someone", "exam week moved", passing.now())
+
+
+def test_the_brake_keeps_nothing_harmless_back(
+    tmp_path: Path, store: Store, tenant: MemoryTenant, passing: Clock
+) -> None:
+    digest = risky(tmp_path, store, tenant)
+    put(store, session("Exam 9"))
+    sync = syncing(store, tenant, tmp_path, **BRAKE)
+    plan = sync.plan()
+    whole, harmless, held = plan.parts
+    assert (held.digest, len(whole.changes)) == (digest, len(harmless.changes) + 3)
+    assert not {change.session for change in harmless.changes} & {change.session for change in held.changes}
+    for digest in (whole.digest, held.digest):
+        with pytest.raises(BrakeError):
+            sync.apply(digest)
+    assert tenant.writes == 0
+    sync.apply(harmless.digest)
+    assert "Exam 9" in {each["Name"] for each in tenant.schedules.values()}
+    assert [change.document() for change in sync.plan().changes] == [change.document() for change in held.changes]
 
 
 def test_an_approval_ends(tmp_path: Path, store: Store, tenant: MemoryTenant, passing: Clock) -> None:
@@ -327,8 +346,10 @@ def test_an_approval_is_for_those_changes_only_and_once(
     outbox.approve(store, digest, "someone", "why")
     change(store, "Exam 3", end_at=None)
     sync = syncing(store, tenant, tmp_path, **BRAKE)
-    with pytest.raises(BrakeError):
-        sync.apply_now()
+    held = sync.apply_now().held
+    assert held
+    assert len(held.changes) == 4
+    assert tenant.writes == 0
     change(store, "Exam 3", end_at=hours(2))
     sync.apply(digest)
     for number in range(3):

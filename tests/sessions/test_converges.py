@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -161,6 +161,11 @@ def check(scene: Scene) -> None:
     assert len(everything) == len(set(everything))
 
 
+# the store forgets a schedule while a write of its metadata is on its way
+@example(
+    start=[({}, {}), ({}, {"plugins": ["print"], "read_aloud": "always-enabled"})],
+    rounds=[([("delete", "Exam 2")], 0, {2: "late"}), ([("forget", "Exam 2")], 50, {})],
+)
 @given(start=st.lists(st.tuples(fields, extra), min_size=1, max_size=3), rounds=rounds)
 @hypothesis_settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_tenant_ends_as_the_store_says(

@@ -296,6 +296,9 @@ def test_two_schedules_for_one_session_are_a_conflict(tmp_path: Path, tenant: Me
     has(tenant)
     has(tenant)
     assert why(planned(tmp_path, tenant)) == [SyncReason.DUPLICATE_SCHEDULE]
+    tenant.schedules[1]["ExternalID"] = None  # as the remedy says, although it is the one we knew
+    healed = planned(tmp_path, tenant, told={})
+    assert (why(healed), healed.changes, healed.unchanged) == ([], (), 1)
 
 
 def test_an_exception_for_one_participant_is_no_second_schedule(tmp_path: Path, tenant: MemoryTenant) -> None:
@@ -320,6 +323,7 @@ def test_a_schedule_that_is_gone_is_made_again_with_its_metadata(tmp_path: Path,
         tmp_path, tenant, session(plugins=["print"]), told={"metadata": {"tao.testRunnerSessionPlugins": "print"}}
     )
     assert [change.action for change in plan.changes] == [Action.CREATE, Action.METADATA]
+    assert (plan.changes[0].drifted, plan.brake.risky, plan.brake.existing) == (("ID",), 1, 1)
 
 
 @pytest.mark.parametrize("is_there", [True, False])

@@ -105,9 +105,11 @@ def test_the_brake_and_an_approval(run: Run, store: Store, sandbox: Sandbox, mon
     plan = document(run("plan", "--format", "json"))
     assert (shown.exit_code, plan["brake"]["held"], plan["brake"]["disabled_or_moved"]) == (1, True, 2)
     assert f"gradeway sessions apply --approve {plan['hash']} --reason TEXT" in shown.stdout
-    for refused in (run("apply", "--now"), run("apply", plan["hash"])):
-        assert refused.exit_code == 1
-        assert "needs a person's approval" in refused.stderr
+    refused, rest = run("apply", plan["hash"]), run("apply", "--now")
+    assert (refused.exit_code, rest.exit_code) == (1, 1)
+    assert "needs a person's approval" in refused.stderr
+    assert f"gradeway sessions apply --approve {plan['hash']} --reason TEXT" in rest.stdout
+    assert document(run("apply", "--now", "--format", "json"))["held"] == plan["hash"]
     assert run("apply", "--approve", plan["hash"], "--reason", "term is over").exit_code == 0
     assert [each["Disabled"] for each in sandbox.get("Schedules")["value"]] == [True, True]
 

@@ -50,7 +50,7 @@ def plan(limit: int, output: str) -> int:
 
 @command(sessions)
 @click.argument("digest", metavar="[HASH]", default="")
-@click.option("--now", is_flag=True, help="Plan and apply in one go, unless that needs approval.")
+@click.option("--now", is_flag=True, help="Plan and apply in one go, but for what needs approval.")
 @click.option("--approve", metavar="HASH", default="", help="Approve the plan of this hash, and apply it.")
 @click.option("--reason", default="", help="Why it is approved.")
 def apply(digest: str, now: bool, approve: str, reason: str, output: str) -> int:

@@ -33,15 +33,15 @@ FAILURES = (Field("session"), Field("does", whole=True), Field("outcome", whole=
 
 
 @contextmanager
-def _sync() -> Iterator[Sync]:
+def _sync(doing: str) -> Iterator[Sync]:
     settings = load()
-    with Questionmark(from_environment(CONNECTION)) as client:
-        yield Sync(Store(settings.database_url).ready(), client, settings)
+    with Questionmark(from_environment(CONNECTION)) as client, out.spinner(doing) as say:
+        yield Sync(Store(settings.database_url).ready(), client, settings, progress=say)
 
 
 def show_plan(limit: int, output: str) -> int:
     """Print what applying would do; return the exit code."""
-    with _sync() as sync, out.spinner("comparing sessions and schedules"):
+    with _sync("comparing sessions and schedules") as sync:
         plan = sync.plan()
         is_held = sync.is_held(plan)
     if output == "json":
@@ -128,9 +128,10 @@ def _shown(value: object) -> str:
 
 def _brake_text(plan: Plan, *, is_held: bool) -> str:
     brake = plan.brake
-    what = f"{brake.risky:,} of {out.count(brake.existing, 'schedule')} would be disabled or moved"
+    what = f"{brake.risky:,} of {out.count(brake.existing, 'schedule')} would be disabled, moved or given back"
     if is_held:
-        return f"{what}: it needs approval: gradeway sessions apply --approve {plan.digest} --reason TEXT"
+        rest = " (gradeway sessions apply --now does the rest)" if plan.harmless.changes else ""
+        return f"{what}: it needs approval: gradeway sessions apply --approve {plan.digest} --reason TEXT{rest}"
     if brake.is_on:
         return f"{what}, and that is approved"
     return f"to do it: gradeway sessions apply {plan.digest}" if plan.changes else "nothing is to be done"
@@ -143,7 +144,7 @@ def approve_plan(digest: str, reason: str) -> None:
 
 def apply_plan(digest: str, output: str) -> int:
     """Carry out the plan of a digest, or of none the one of now; return the exit code."""
-    with _sync() as sync, out.spinner("writing schedules"):
+    with _sync("comparing sessions and schedules") as sync:
         try:
             applied = sync.apply(digest) if digest else sync.apply_now()
         except VendorError as error:
@@ -153,7 +154,7 @@ def apply_plan(digest: str, output: str) -> int:
         out.print_json(_applied_document(applied))
     else:
         out.say(*_applied_text(applied))
-    return FOUND if applied.failures or applied.plan.problems else DONE
+    return FOUND if applied.failures or applied.plan.problems or applied.held else DONE
 
 
 def _applied_document(applied: Applied) -> dict[str, Any]:
@@ -161,6 +162,7 @@ def _applied_document(applied: Applied) -> dict[str, Any]:
         "hash": applied.plan.digest,
         "outcomes": {outcome.value: number for outcome, number in sorted(applied.outcomes.items())},
         "unchanged": applied.plan.unchanged,
+        "held": applied.held.digest if applied.held else None,
         "failures": [failure._asdict() for failure in applied.failures],
         "problems": _problems(applied.plan),
     }
@@ -174,6 +176,8 @@ def _applied_text(applied: Applied) -> Iterator[RenderableType]:
         f"{out.count(number, 'write')} {outcome.lower()}" for outcome, number in sorted(applied.outcomes.items())
     )
     yield f"{out.count(applied.plan.unchanged, 'session')} unchanged"
+    if applied.held:
+        yield _brake_text(applied.held, is_held=True)
     if applied.plan.problems:
         yield f"{out.count(len(applied.plan.problems), 'session')} not told: gradeway sessions plan"
 

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gradeway.intake import Intake
+    from gradeway.sessions.plan import Plan
     from gradeway.sessions.sync import Applied, Sync
     from gradeway.vendors.questionmark import Questionmark
 
 log = logging.getLogger(__name__)
 
-APPLY, HOLD, NOTHING = "apply", "approve", "done"
 SHOWN = 20
+APPROVE, APPROVED = "approve_sessions", "approve"  # the DAG that asks, and its task
 NIGHT = (3, 0)  # hour and minute, UTC
 
 
@@ -66,50 +67,55 @@ def _sync() -> Iterator[Sync]:
 
 
 def plan() -> dict[str, Any]:
-    """Work out what would be written to Questionmark; return its hash, its counts and whether it is held."""
+    """Work out what would be written to Questionmark; return the hash of what goes now and of what a person decides."""
     with _sync() as sync:
         found = sync.plan()
         held = sync.is_held(found)
     for problem in found.problems:
         log.warning("session %r: %s (%s)", problem.session, problem.reason.meaning, problem.reason.value)
-    risky = [change.session for change in found.risky]
-    more = f" and {len(risky) - SHOWN} more" if len(risky) > SHOWN else ""
-    told = f"{found.brake.risky} of {found.brake.existing} exams would be disabled or moved: "
+    now = found.harmless if held else found
     return {
-        "hash": found.digest,
+        "hash": now.digest if now.changes else "",
+        "held": found.risky.digest if held else "",
+        "told": _told(found),
         "counts": found.counts,
-        "writes": len(found.changes),
-        "held": held,
-        "told": told + ", ".join(dict.fromkeys(risky[:SHOWN])) + more,
     }
 
 
-def decide(planned: dict[str, Any]) -> str:
-    """Return the task that is next: a person decides about a plan that the brake holds."""
-    if not planned["writes"]:
-        return NOTHING
-    return HOLD if planned["held"] else APPLY
+def _told(found: Plan) -> str:
+    names = list(dict.fromkeys(change.session for change in found.risky.changes))
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    risky, existing = found.brake.risky, found.brake.existing
+    return f"{risky} of {existing} exams would be disabled, moved or given back: {', '.join(names[:SHOWN])}{more}"
 
 
-def approve(planned: dict[str, Any], answer: dict[str, Any]) -> None:
+def is_held(digest: str) -> bool:
+    """Return whether there is a part of a plan that a person must decide about."""
+    return bool(digest)
+
+
+def approve(digest: str, answer: dict[str, Any]) -> None:
     """Keep who approved a plan, and why."""
     from gradeway.sessions import outbox
 
     who = (answer.get("responded_by_user") or {}).get("name") or "somebody in Airflow"
     reason = (answer.get("params_input") or {}).get("reason") or "approved in Airflow"
     with opened_intake() as opened:
-        outbox.approve(opened.store, planned["hash"], who, reason)
+        outbox.approve(opened.store, digest, who, reason)
 
 
-def apply(planned: dict[str, Any]) -> dict[str, int]:
-    """Carry out exactly that plan; return how many writes ended how.
+def apply(digest: str) -> dict[str, int]:
+    """Carry out exactly the plan of a hash, if there is one; return how many writes ended how.
 
     Raises:
         GradewayError: some writes failed, or the plan is no longer what there is to do; the next
             run plans again.
     """
+    if not digest:
+        msg = "nothing is to be written"
+        raise AirflowSkipException(msg)
     with _sync() as sync:
-        done = sync.apply(planned["hash"])
+        done = sync.apply(digest)
     _tell(done)
     return {str(outcome): count for outcome, count in done.outcomes.items()}
 

@@ -58,11 +58,11 @@ def _unsettled(session: Session) -> Iterable[Intent]:
 
 
 def keep(store: Store, plan: Plan) -> None:
-    """Keep a plan, so that it can be approved by its digest."""
+    """Keep a plan, so that it can be approved and begun by its digest."""
     content = {
         "changes": [change.document() for change in plan.changes],
         "counts": plan.counts,
-        "risky": [_mark(change.session, change.body) for change in plan.risky],
+        "risky": [_mark(change.session, change.body) for change in plan.risky.changes],
         "existing": plan.brake.existing,
     }
     values = {"content": content, "made_at": clock.now()}
@@ -104,7 +104,7 @@ def is_approved(store: Store, plan: Plan, hours: int) -> bool:
         recent = exams.Plan.approved_at > clock.now() - timedelta(hours=hours)
         rows = session.scalars(select(exams.Plan).where(exams.Plan.system == QUESTIONMARK, recent))
         approved = set().union(*(_left_of(session, row) for row in rows))
-    return approved.issuperset(_mark(change.session, change.body) for change in plan.risky)
+    return approved.issuperset(_mark(change.session, change.body) for change in plan.risky.changes)
 
 
 def _left_of(session: Session, row: exams.Plan) -> set[str]:
@@ -198,6 +198,8 @@ def _link(session: Session, name: str, schedule_id: int, told: Mapping[str, Mapp
     if row is None:
         return
     session_id, found = row
+    if found is None and not anew:
+        return  # what else the schedule was told is forgotten; the next run reads it
     before = found.told if found and not anew else {}
     if found is None or found.schedule_id != schedule_id:
         session.execute(delete(SessionSchedule).where(SessionSchedule.schedule_id == schedule_id))

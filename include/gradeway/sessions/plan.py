@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -30,7 +30,8 @@ INITIAL = {"Disabled": False, "ResumeAllowed": False}
 class Change:
     """One write: what it changes, from what to what, by the vendor's names or metadata keys.
 
-    ``drifted`` are the properties that somebody else changed since we last told them.
+    ``drifted`` are the properties that somebody else changed since we last told them; it is the ID
+    where somebody deleted the schedule.
     """
 
     session: str
@@ -47,7 +48,7 @@ class Change:
     @property
     def is_risky(self) -> bool:
         """Whether it takes an existing exam away, moves it, or gives back what somebody took away there."""
-        given_back = self.action is Action.ENABLE and "Disabled" in self.drifted
+        given_back = self.action in {Action.CREATE, Action.ENABLE} and bool({"ID", "Disabled"} & set(self.drifted))
         moved = self.action is not Action.CREATE and bool(MOVING & self.values.keys())
         return self.action is Action.DISABLE or given_back or moved
 
@@ -112,9 +113,24 @@ class Plan:
         return {str(kind): found[kind] for kind in kinds} | {"unchanged": self.unchanged}
 
     @property
-    def risky(self) -> Iterator[Change]:
-        """The changes that the brake counts."""
-        return (change for change in self.changes if change.is_risky)
+    def risky(self) -> Plan:
+        """The part that the brake counts."""
+        return self._part(change for change in self.changes if change.is_risky)
+
+    @property
+    def harmless(self) -> Plan:
+        """The part that the brake does not count."""
+        return self._part(change for change in self.changes if not change.is_risky)
+
+    @property
+    def parts(self) -> tuple[Plan, ...]:
+        """What can be carried out by itself: the whole, and its two parts where the brake is on."""
+        return (self, self.harmless, self.risky) if self.brake.is_on else (self,)
+
+    def _part(self, some: Iterable[Change]) -> Plan:
+        changes = tuple(some)
+        brake = replace(self.brake, risky=sum(change.is_risky for change in changes))
+        return replace(self, changes=changes, brake=brake)
 
 
 def make_plan(subjects: Iterable[Subject], tenant: Tenant, settings: Settings, deliveries: Deliveries) -> Plan:
@@ -143,7 +159,7 @@ class _Planner:
             if Action.CREATE in subject.pending:
                 raise RefusedError(SyncReason.OUTCOME_UNKNOWN)
             schedule = schedule_of(subject, self._tenant)
-            self._existing += schedule is not None
+            self._existing += bool(schedule or subject.link)
             found = wanted(subject, schedule, self._tenant, self._settings, self._deliveries)
         except RefusedError as refused:
             self._refuse(subject, refused.reason, refused.detail)
@@ -172,6 +188,8 @@ def _change(subject: Subject, schedule: Schedule | None, found: Wanted) -> Itera
         return
     told = subject.told(schedule, "schedule")
     drifted = tuple(sorted(name for name in values if name in told and told[name] != now[name]))
+    if subject.link and not schedule:
+        drifted = ("ID",)
     yield Change(subject.session.name, _action(schedule, values), schedule.id if schedule else None, values, drifted)
 
 

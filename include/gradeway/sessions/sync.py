@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -60,9 +60,13 @@ class Failure(NamedTuple):
 
 @dataclass
 class Applied:
-    """What a run did: its plan, how many writes ended how, and what failed."""
+    """What a run did: the plan it carried out, how many writes ended how, and what failed.
+
+    ``held`` is what it left for a person to approve.
+    """
 
     plan: Plan
+    held: Plan | None = None
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     failures: list[Failure] = field(default_factory=list)
 
@@ -84,13 +88,22 @@ def administrator(settings: Settings, endpoint: Endpoint) -> int:
 
 
 class Sync:
-    """The sessions of one store, and one tenant of the delivery system.
+    """The sessions of one store, and one tenant of the delivery system; ``progress`` is told how far a run is.
 
     Raises:
         SettingsError: no administrator is named.
     """
 
-    def __init__(self, store: Store, client: Questionmark, settings: Settings, *, patience: int = PATIENCE) -> None:
+    def __init__(
+        self,
+        store: Store,
+        client: Questionmark,
+        settings: Settings,
+        *,
+        patience: int = PATIENCE,
+        progress: Callable[[str], object] | None = None,
+    ) -> None:
+        self._progress = progress
         self.store = store
         self.client = client
         self.settings = settings
@@ -114,7 +127,7 @@ class Sync:
         return plan.brake.is_on and not outbox.is_approved(self.store, plan, self.settings.sessions_approval_hours)
 
     def apply(self, digest: str) -> Applied:
-        """Carry out exactly the plan of a digest.
+        """Carry out exactly the plan, or the part of a held plan, of a digest.
 
         Raises:
             PlanStaleError: there is something else to do by now; nothing was sent.
@@ -127,7 +140,7 @@ class Sync:
         return self._run(digest)
 
     def apply_now(self) -> Applied:
-        """Plan and carry it out in one go.
+        """Plan and carry it out in one go, but for what the brake holds.
 
         Raises:
             GradewayError: as ``apply``.
@@ -137,11 +150,21 @@ class Sync:
     def _run(self, digest: str | None) -> Applied:
         with self._alone():
             plan = self._plan(settle=True)
-            if digest not in {None, plan.digest}:
+            if digest is None:
+                return self._all_but_held(plan)
+            part = next((part for part in plan.parts if part.digest == digest), None)
+            if part is None:
                 raise PlanStaleError(plan.digest)
-            if self.is_held(plan):
-                raise BrakeError(plan.digest, f"would disable or move {plan.brake.risky} of {plan.brake.existing}")
+            if self.is_held(part):
+                raise BrakeError(part.digest, f"would disable or move {part.brake.risky} of {part.brake.existing}")
+            return self._carry_out(part)
+
+    def _all_but_held(self, plan: Plan) -> Applied:
+        if not self.is_held(plan):
             return self._carry_out(plan)
+        applied = self._carry_out(plan.harmless)
+        applied.held = plan.risky
+        return applied
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -160,7 +183,8 @@ class Sync:
         if settle:
             self._link_found(tenant)
         plan = make_plan(outbox.subjects(self.store), tenant, self.settings, deliveries)
-        outbox.keep(self.store, plan)
+        for part in plan.parts:
+            outbox.keep(self.store, part)
         return plan
 
     def _settle_all(self) -> None:
@@ -196,7 +220,10 @@ class Sync:
     def _carry_out(self, plan: Plan) -> Applied:
         run = _Run(self.store, self.client, Applied(plan))
         # a schedule without its metadata is an exam; metadata alone is nothing
-        for intent in sorted(outbox.begin(self.store, plan), key=lambda each: each.action == Action.METADATA):
+        intents = sorted(outbox.begin(self.store, plan), key=lambda each: each.action == Action.METADATA)
+        for number, intent in enumerate(intents, 1):
+            if self._progress:
+                self._progress(f"write {number:,} of {len(intents):,}")
             run.send(intent)
         outbox.applied(self.store, plan)
         return run.applied

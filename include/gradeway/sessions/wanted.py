@@ -90,18 +90,19 @@ def external_id(name: str) -> str:
 
 
 def schedule_of(subject: Subject, tenant: Tenant) -> Schedule | None:
-    """Return the schedule that stands for a session: it has its ExternalID, or was linked and has lost it.
+    """Return the schedule that stands for a session: it has its ExternalID, or if none has, was linked and lost it.
 
     Raises:
         RefusedError: there are several.
     """
-    found = {each.id: each for each in tenant.schedules_of(external_id(subject.session.name))}
-    linked = tenant.schedules.get(subject.link.schedule_id) if subject.link else None
-    if linked and not (linked.external_id or "").startswith(PREFIX):
-        found[linked.id] = linked
+    found = list(tenant.schedules_of(external_id(subject.session.name)))
     if len(found) > 1:
-        raise RefusedError(SyncReason.DUPLICATE_SCHEDULE, f"schedules {', '.join(map(str, sorted(found)))}")
-    return next(iter(found.values()), None)
+        numbers = ", ".join(str(each.id) for each in sorted(found, key=lambda each: each.id))
+        raise RefusedError(SyncReason.DUPLICATE_SCHEDULE, f"schedules {numbers}")
+    linked = tenant.schedules.get(subject.link.schedule_id) if subject.link else None
+    if not found and linked and not (linked.external_id or "").startswith(PREFIX):
+        return linked
+    return found[0] if found else None
 
 
 def wanted(
