@@ -6,8 +6,8 @@ over as a file in `inbox/results`. That file is checked and loaded like any othe
 its batch and line. A result whose column is not declared yet waits and loads by itself; one that a
 person must look at first is rejected with the reason, and goes in when its row is dropped back.
 
-**When it runs.** Every quarter of an hour for schedules that can still change, once a night for
-all of them, and when a file of results lands.
+**When it runs.** Every quarter of an hour for schedules that can still change, the first run after
+03:00 UTC for all of them, and when a file of results lands.
 
 **When it fails.** Nothing is lost: what could not be read is read by the next run, and what was
 handed over is loaded by it. `VendorAwayError`: Questionmark cannot be reached. `SettingsError`
@@ -15,7 +15,7 @@ names what to correct in the Connection `gradeway_questionmark` or the settings.
 safe at any time.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, dag, task
@@ -39,8 +39,8 @@ def collect_results() -> None:
     """Collect, load, announce."""
 
     @task(multiple_outputs=False, execution_timeout=timedelta(hours=2))
-    def collect(params: dict[str, Any], logical_date: datetime | None = None) -> dict[str, Any]:
-        return exams.collect(full=params["full"] or exams.is_nightly(logical_date))
+    def collect(params: dict[str, Any]) -> dict[str, Any]:
+        return exams.collect(full=params["full"])
 
     collected = collect()
     # What was handed over before loads although Questionmark is away.

@@ -18,7 +18,8 @@ from gradeway.feeds.results import COLUMNS
 from gradeway.results.collect import Collected, collect
 from gradeway.sandbox.questionmark.start import assessment_id
 from gradeway.settings import Settings
-from gradeway.store.exams import Attempt, ExamSession, SessionGroup, SessionSchedule
+from gradeway.store import tenants
+from gradeway.store.exams import QUESTIONMARK, Attempt, ExamSession, SessionGroup, SessionSchedule
 from gradeway.store.models import Batch
 from gradeway.vendors.connection import Endpoint
 from gradeway.vendors.questionmark import Questionmark
@@ -47,6 +48,7 @@ class Scene:
     def open(cls, world: World, vendor: Sandbox) -> Iterator[Scene]:
         """Open a scene for one test."""
         endpoint = Endpoint("gradeway_questionmark", vendor.url, "sandbox", "sandbox")
+        tenants.hold(world.intake.store, QUESTIONMARK, endpoint.url)
         with Questionmark(endpoint, manners=MANNERS) as client:
             yield cls(world, vendor, client)
         world.intake.store.engine.dispose()
@@ -75,8 +77,10 @@ class Scene:
         done = self.vendor.play(schedule, participant, "finish", score=score, **{"max": 60} | more)
         return int(done["Attempt"]["ID"])
 
-    def collect(self, *, full: bool = False, **settings: object) -> Collected:
-        """Collect once."""
+    def collect(self, *, full: bool = False, night: bool = False, **settings: object) -> Collected:
+        """Collect once; unless it is night, everything has been read today."""
+        if not night:
+            tenants.note_read(self.world.intake.store, QUESTIONMARK, clock.now())
         changed = self.settings.model_copy(update=settings)
         return collect(self.world.intake.store, self.client, changed, full=full)
 

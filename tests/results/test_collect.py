@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -63,11 +64,11 @@ def test_the_same_again_hands_nothing_over_and_writes_nothing(scene: Scene) -> N
     scene.take(scene.session())
     scene.collect()
     scene.rows()
-    before = scene.world.dump()
+    before = scene.world.dump() | {"tenant": None}
     for full in (False, True):
         again = scene.collect(full=full)
         assert (again.attempts, again.changed, again.handed_over, scene.files()) == (1, 0, 0, [])
-    assert scene.world.dump() == before
+    assert scene.world.dump() | {"tenant": None} == before
 
 
 def test_only_what_changed_is_handed_over_again(scene: Scene) -> None:
@@ -91,6 +92,18 @@ def test_the_schedule_says_which_attempt_counts(scene: Scene, rule: str | None, 
     assert scene.scores() == [(NAMES[AMARA], "final", score)]
     counting = [each.total for each in scene.attempts() if each.exported]
     assert (counting, len(scene.attempts())) == ([score], 3)
+
+
+def test_an_attempt_that_was_disabled_is_for_a_person_to_decide_on(scene: Scene, monkeypatch: Patch) -> None:
+    scene.take(scene.session())
+    scene.collect()
+    assert scene.scores() == [(NAMES[AMARA], "final", "42")]
+    attempts = scene.client.attempts
+    disabled = [replace(each, disabled=True) for each in attempts(scene.attempts()[0].schedule_id)]
+    monkeypatch.setattr(scene.client, "attempts", lambda _schedule: disabled)
+    assert (scene.collect().for_review, scene.scores()) == (1, [(NAMES[AMARA], "review", "42")])
+    with scene.world.intake.store.session() as session:
+        assert [line.state for line in overview.lines(session, scene.settings)] == [State.REVIEW]
 
 
 def test_an_attempt_that_counts_again_is_handed_over_again(scene: Scene) -> None:
@@ -187,6 +200,20 @@ def test_only_schedules_that_can_still_change_are_read(scene: Scene) -> None:
     assert scene.collect(full=True).schedules == 4
     assert scene.collect(results_days=31).schedules == 3
     assert len({over, open_, soon, recent}) == 4
+
+
+def test_everything_is_read_once_a_night_whenever_the_first_run_after_it_is(scene: Scene, monkeypatch: Patch) -> None:
+    scene.session("over", StartFrom=later(-40), StartTo=later(-30))
+    night = (datetime.now(UTC) + timedelta(days=1)).replace(hour=3, minute=0, second=0, microsecond=0)
+
+    def read_at(minutes: int) -> int:
+        monkeypatch.setattr(clock, "now", lambda: night + timedelta(minutes=minutes))
+        return scene.collect(night=True).schedules
+
+    assert read_at(-24 * 60) == 1, "it was never read before"
+    assert [read_at(minutes) for minutes in (-10, 20, 35, 23 * 60, 25 * 60, 26 * 60)] == [0, 1, 0, 0, 1, 0]
+    scene.vendor.act("faults", [{"match": "GET */Attempts", "kind": "status", "status": 400}])
+    assert [read_at(minutes) for minutes in (49 * 60, 50 * 60, 51 * 60)] == [0, 1, 0]
 
 
 def test_a_schedule_is_read_while_an_exception_to_it_is_open(scene: Scene) -> None:

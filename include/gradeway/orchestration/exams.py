@@ -18,8 +18,6 @@ from gradeway.orchestration.connections import questionmark
 from gradeway.orchestration.steps import opened_intake
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from gradeway.intake import Intake
     from gradeway.sessions.plan import Plan
     from gradeway.sessions.sync import Applied, Sync
@@ -29,7 +27,6 @@ log = logging.getLogger(__name__)
 
 SHOWN = 20
 APPROVE, APPROVED = "approve_sessions", "approve"  # the DAG that asks, and its task
-NIGHT = (3, 0)  # hour and minute, UTC
 
 
 def take(inbox: str) -> list[int]:
@@ -127,11 +124,6 @@ def _tell(done: Applied) -> None:
         log.error("session %r: %s ended %s: %s", failure.session, failure.action, failure.outcome, failure.detail)
     if done.failures:
         raise WritesFailedError(len(done.failures))
-
-
-def is_nightly(moment: datetime | None) -> bool:
-    """Return whether a run of the clock is the one that reads everything; a run for a file is not."""
-    return moment is not None and (moment.hour, moment.minute) == NIGHT
 
 
 def collect(*, full: bool = False) -> dict[str, Any]:

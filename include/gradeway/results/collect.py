@@ -10,7 +10,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ BAND_SIZE = 2000
 Values = dict[str, Any]
 QUERIED = 1000
 PATIENCE = 30  # seconds to wait for another run
+NIGHT = 3  # the hour (UTC) from which on everything is read once more
 
 
 @dataclass
@@ -88,7 +89,7 @@ def collect(store: Store, client: Questionmark, settings: Settings, *, full: boo
     """Read the attempts on our schedules and hand over what changed.
 
     Unless ``full``, only schedules that can still change are read, and learners known already are
-    not asked for again.
+    not asked for again; the first time after the night's hour, everything is read.
 
     Raises:
         VendorError: the delivery system is away or lets us read nothing; what was read till then is
@@ -102,13 +103,21 @@ def collect(store: Store, client: Questionmark, settings: Settings, *, full: boo
         if not held:
             msg = "another run is collecting results; try again when it is done"
             raise SyncBusyError(msg)
+        full = full or _is_due(tenants.read_at(store, QUESTIONMARK), clock.now())
         collector = _Collector(store, client, settings, full=full)
         try:
             collector.read()
         finally:
             done = collector.finish(inbox)
+        if full and not done.failed:
+            tenants.note_read(store, QUESTIONMARK, clock.now())
     log.info("collected %d attempts on %d schedules: %d results", done.attempts, done.schedules, done.handed_over)
     return done
+
+
+def _is_due(read_at: datetime | None, now: datetime) -> bool:
+    night = now.astimezone(UTC).replace(hour=NIGHT, minute=0, second=0, microsecond=0)
+    return read_at is None or read_at < (night if night <= now else night - timedelta(days=1))
 
 
 class _Collector:
@@ -226,7 +235,7 @@ class _Collector:
             schedule=str(family.schedule.id),
             attempt=values["attempt"],
             learner=learner,
-            state=FINAL if is_final(values["status"], self._settings) else REVIEW,
+            state=FINAL if is_final(values["status"], self._settings) and not values["disabled"] else REVIEW,
             score=values["total"] or "",
             maximum=values["maximum"] or "",
             band=values["band"].replace("|", "/"),  # the feed takes no text with its separator
@@ -261,6 +270,7 @@ def _values(family: Family, attempt: delivery.Attempt, learner: str) -> Values:
         "band": ((result.score_band_title if result else None) or "")[:BAND_SIZE],
         "started_at": result.when_started if result else None,
         "finished_at": result.when_finished if result else None,
+        "disabled": bool(attempt.disabled),
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import make_dataclass
 
 from gradeway.errors import VendorRefusedError
 from gradeway.settings import Settings
@@ -12,10 +11,6 @@ from gradeway.vendors.questionmark import Questionmark
 
 LONGEST = 333
 FEW = 3  # asked for one by one; more are read with their group
-DETAILS = [f"details{number}" for number in range(1, 21)]
-Detailed: type[Participant] = make_dataclass(
-    "Detailed", [(name, str | None, None) for name in DETAILS], bases=(Participant,), frozen=True, repr=False
-)
 
 
 class Learners:
@@ -35,10 +30,10 @@ class Learners:
         Raises:
             VendorError: as the client's calls.
         """
-        if group is not None and len(self._missing(participants)) > FEW and self._property.lower() not in DETAILS:
+        if group is not None and len(self._missing(participants)) > FEW:
             self._ask_group(group)
         for participant in self._missing(participants):
-            self._note(participant, self._client.get(Detailed, participant))
+            self._note(participant, self._client.get(Participant, participant))
 
     def _missing(self, participants: Collection[int]) -> list[int]:
         return sorted(set(participants) - self._known.keys())

@@ -73,7 +73,7 @@ def may_still_end(settings: Settings) -> Select[tuple[int]]:
 
 def state_of(attempt: Attempt, settings: Settings) -> State:
     """Return where an attempt stands."""
-    if is_final(attempt.status, settings):
+    if is_final(attempt.status, settings) and not attempt.disabled:
         return State.FINAL
     if is_finished(attempt.status, settings):
         return State.REVIEW

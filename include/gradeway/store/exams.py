@@ -78,12 +78,16 @@ class ExamSession(Base):
 
 
 class Tenant(Base):
-    """Where a system's schedules, intents and attempts are: host and path of its service."""
+    """Where a system's schedules, intents and attempts are: host and path of its service.
+
+    ``read_at`` is when all its attempts were last read.
+    """
 
     __tablename__ = "tenant"
 
     system: Mapped[str] = mapped_column(String(32), primary_key=True)
     place: Mapped[str] = mapped_column(Text)
+    read_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class SessionSchedule(Base):
@@ -149,7 +153,7 @@ class Attempt(Base):
     """A learner's attempt as an outside system last told it; scores are decimal text.
 
     ``exported`` is the digest of what was last handed to the gradebook for it, so that only what
-    changed is handed over again.
+    changed is handed over again; ``disabled`` says that somebody disabled the attempt there.
     """
 
     __tablename__ = "attempt"
@@ -167,4 +171,5 @@ class Attempt(Base):
     started_at: Mapped[datetime | None] = mapped_column(Instant)
     finished_at: Mapped[datetime | None] = mapped_column(Instant)
     seen_at: Mapped[datetime] = mapped_column(Instant)
+    disabled: Mapped[bool] = mapped_column(Boolean, server_default=false())
     exported: Mapped[str] = mapped_column(String(64), server_default="")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from urllib.parse import urlsplit
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gradeway.errors import TenantChangedError
@@ -31,6 +32,18 @@ def hold(store: Store, system: str, url: str) -> None:
     else:
         if found is not None and found.place != place:
             raise TenantChangedError(system, found.place, place)
+
+
+def read_at(store: Store, system: str) -> datetime | None:
+    """Return when all attempts of a system were last read."""
+    with store.session() as session:
+        return session.scalar(select(Tenant.read_at).where(Tenant.system == system))
+
+
+def note_read(store: Store, system: str, moment: datetime) -> None:
+    """Note that all attempts of a system were read."""
+    with store.writing() as session:
+        session.execute(update(Tenant).where(Tenant.system == system).values(read_at=moment))
 
 
 def forget(store: Store, system: str) -> int:

@@ -85,6 +85,26 @@ class Participant(Entity):
     first_name: str | None = None
     last_name: str | None = None
     sso_id: str | None = None
+    details1: str | None = None
+    details2: str | None = None
+    details3: str | None = None
+    details4: str | None = None
+    details5: str | None = None
+    details6: str | None = None
+    details7: str | None = None
+    details8: str | None = None
+    details9: str | None = None
+    details10: str | None = None
+    details11: str | None = None
+    details12: str | None = None
+    details13: str | None = None
+    details14: str | None = None
+    details15: str | None = None
+    details16: str | None = None
+    details17: str | None = None
+    details18: str | None = None
+    details19: str | None = None
+    details20: str | None = None
 
 
 @dataclass(frozen=True, repr=False)

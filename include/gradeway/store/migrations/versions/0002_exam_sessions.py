@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("disabled", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("exported", sa.String(length=64), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("system", "attempt", name=op.f("pk_attempt")),
     )
@@ -68,6 +69,7 @@ def upgrade() -> None:
         "tenant",
         sa.Column("system", sa.String(length=32), nullable=False),
         sa.Column("place", sa.Text(), nullable=False),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("system", name=op.f("pk_tenant")),
     )
     op.create_table(
