@@ -230,7 +230,9 @@ class Intake:
         with claim.own(place) as owned:
             if not owned and place.exists():
                 return None
-            return keep.keep(self.zone, batch.place, target, batch.sha256)
+            # what is not read of a file is a password, for one
+            private = batch.feed in feeds.FEEDS and bool(feeds.FEEDS[batch.feed].unread)
+            return keep.keep(self.zone, batch.place, target, batch.sha256, private=private)
 
     def report_folder(self, batch: Batch) -> Path:
         """Return the folder of a batch's report and reject file."""

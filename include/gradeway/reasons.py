@@ -78,6 +78,12 @@ class Reason(Enum):
         "two columns have the same name",
         "keep one of the two columns",
     )
+    HEADER_TWICE = (
+        "HEADER_TWICE",
+        Level.WARNING,
+        "two columns have the same name, and the second one is not read",
+        "keep one of the two columns",
+    )
     HEADER_UNKNOWN = (
         "HEADER_UNKNOWN",
         Level.FILE,
@@ -116,6 +122,12 @@ class Reason(Enum):
         Level.ROW,
         "the line has fewer cells than the header",
         "complete the line; leave cells without a value blank",
+    )
+    ROW_TWICE = (
+        "ROW_TWICE",
+        Level.ROW,
+        "the cells in the two columns of the same name differ",
+        "keep one of the two columns, with the right value",
     )
     ROW_LONG = (
         "ROW_LONG",

@@ -81,6 +81,9 @@ class Settings(BaseModel):
     delimiter: str = Field(
         "|", pattern=r"^[|;,\t~#!\^]$", description="separator of the grade files: | ; , ~ ^ # ! or tab"
     )
+    lenient_header: bool = Field(
+        False, description="read a file whose header names a column twice, where rows say nothing contrary in it"
+    )
     fallback_encoding: str = Field("", pattern="^(|cp1252)$", description="read non-UTF-8 lines as this (cp1252)")
     date_pattern: str = Field("yyyy-MM-dd", description="pattern of dates in the grade files")
     zero_points: bool = Field(False, description="allow columns worth 0 points")

@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.corpus import Reading, read
 from gradeway.feeds import FEEDS
-from gradeway.reasons import Reason
+from gradeway.reasons import Level, Reason
 from gradeway.settings import Settings
 
 ALIASES = [
@@ -159,3 +159,27 @@ def test_one_separator_too_many_at_the_end_of_the_header_is_told() -> None:
         (Reason.CELL_SURPLUS, 1),
     ]
     assert list(reading.good) == [2, 3]
+
+
+LENIENT = b"courseId|userId|value|name|value\n"
+
+
+def test_a_name_that_stands_twice_may_be_borne_with_where_rows_do_not_contradict() -> None:
+    rows = b"C|u1|1|n\nC|u2|2|n|2\nC|u3|3|n|4\nC|u4|5|n|\n C |u5| 6 |n| 6\nC|u6|7\nC|u7|8|n|8|\n"
+    reading = read(LENIENT + rows, lenient_header=True)
+    assert [(cells["userId"], cells["name"], cells["value"]) for cells in reading.good.values()] == [
+        ("u1", "n", "1"),
+        ("u2", "n", "2"),
+        ("u5", "n", "6"),
+        ("u7", "n", "8"),
+    ]
+    assert reading.lines(Level.ROW) == {4: {Reason.ROW_TWICE}, 5: {Reason.ROW_TWICE}, 7: {Reason.ROW_SHORT}}
+    assert [(found.reason, found.line, found.column) for found in reading.findings if found.line == 1] == [
+        (Reason.HEADER_TWICE, 1, "value")
+    ]
+
+
+def test_a_name_that_stands_three_times_or_two_that_stand_twice_are_not_borne_with() -> None:
+    for header in (b"courseId|userId|value|name|value|value\n", b"courseId|userId|value|name|value|name\n"):
+        (finding,) = read(header, lenient_header=True).findings
+        assert finding.reason is Reason.HEADER_DUPLICATE

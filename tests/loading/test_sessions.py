@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from gradeway.store.exams import Attempt, ExamSession, SessionGroup, SessionMemb
 from gradeway.store.models import Batch
 from loading.world import World
 
+WAITING = "session_waitingPageDate"
 HEADER = (
     "session_deliveryId,group_name,session_name,session_timezone,session_startDate,session_endDate,"
     "session_submissionDate,session_waitingPageDate,session_securitySettings,session_reviewSettings,"
@@ -217,3 +219,19 @@ def test_a_password_that_came_along_is_in_no_reject_file(world: World) -> None:
     path.rename(world.zone.inbox("sessions") / "healed.csv")
     healed = (world.zone.inbox("sessions") / "healed.csv").read_text()
     assert healed.splitlines()[1].endswith("a,,TEST_TAKER,")
+    assert (world.zone.root / batch.place).stat().st_mode & 0o777 == 0o600, "they are still in the archive"
+
+
+def test_a_template_that_names_a_column_twice_can_be_borne_with_and_its_rejects_heal(tmp_path: Path) -> None:
+    world = World(tmp_path, f"sqlite:///{tmp_path}/store.db", lenient_header=True)
+    header = f"session_deliveryId,group_name,session_name,{WAITING},session_reviewSettings,{WAITING},session_readAloud"
+    day = "2026-05-04T07:00:00Z"
+    batch = send(world, header, f"D1,G,S,{day},,content-based", f"D2,G,T,{day},,{day},no", f"D3,G,U,{day},,no")
+    assert (batch.created, batch.rejected) == (1, 2)
+    (path,) = world.intake.report_folder(batch).glob("rejects-*.csv")
+    healed = path.read_text(encoding="utf-8").replace(",no", ",always-enabled")
+    (world.zone.inbox("sessions") / path.name).write_text(healed, encoding="utf-8")
+    world.sweep()
+    assert world.batches()[-1].created == 2
+    assert {found(world, name).waiting_at for name in "STU"} == {datetime(2026, 5, 4, 7, tzinfo=UTC)}
+    world.intake.store.engine.dispose()

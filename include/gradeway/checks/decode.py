@@ -197,6 +197,8 @@ class _BlockReader:
         """Mark the lines that need care: wrong width, quotes, control bytes, bad text."""
         cells = np.diff(np.flatnonzero(self._last), prepend=-1)
         odd: npt.NDArray[np.bool_] = (cells != self._header.width) | (self._ends - self._starts > MAX_LINE)
+        if self._header.twice:
+            odd[:] = True
         if b'"' in self._block:
             odd |= self._count_in_lines(np.flatnonzero(self._bytes == QUOTE)) > 0
         if self._header_line + b"\n" in self._block:
@@ -255,12 +257,27 @@ class _BlockReader:
                 blank += 1
                 findings += [Finding(Reason.HEADER_REPEATED, number)] if raw.strip() else []
                 continue
-            cells, reason = read_line(raw, self._header.width, self._settings)
+            read = self._read_twice if self._header.twice else self._read
+            cells, reason = read(raw)
             if reason:
                 findings.append(Finding(reason, number))
             if cells:
                 rows[number] = cells
         return _frame(rows, self._header), findings, blank
+
+    def _read(self, raw: bytes) -> tuple[list[str], Reason | None]:
+        return read_line(raw, self._header.width, self._settings)
+
+    def _read_twice(self, raw: bytes) -> tuple[list[str], Reason | None]:
+        """Read a row under a header with a name twice: it has one cell for it, or two that are the same."""
+        first, second = self._header.twice or (0, 0)
+        cells, reason = self._read(raw)
+        if reason is Reason.ROW_SHORT:
+            short, reason = read_line(raw, self._header.width - 1, self._settings)
+            cells = [*short[:second], short[first], *short[second:]] if short else []
+        if cells and cells[first].strip() != cells[second].strip():
+            return [], Reason.ROW_TWICE
+        return cells, reason
 
     def _finish(self, frame: pd.DataFrame) -> pd.DataFrame:
         if GUARDED in self._header.names:

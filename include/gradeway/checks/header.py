@@ -14,17 +14,22 @@ from gradeway.settings import Settings
 # What a reject file adds to the source's own columns, first, so that ragged rows stay as they were.
 LINE, CODE, COLUMN, REMEDY, GUARDED = "_line", "_code", "_column", "_remedy", "_guarded"
 REASON_COLUMNS = (LINE, CODE, COLUMN, REMEDY, GUARDED)
+UNREAD = "_unread"
 OTHER_DELIMITERS = "|,;\t"
 SHOWN = 40
 
 
 @dataclass(frozen=True)
 class Header:
-    """The columns of one file in their order: canonical names, or the name of one that is not read."""
+    """The columns of one file in their order: canonical names, or the name of one that is not read.
+
+    ``twice`` are the two places of the one name that may stand twice; the second is not read.
+    """
 
     names: tuple[str, ...]
     known: tuple[str, ...]
     findings: tuple[Finding, ...] = field(default=())
+    twice: tuple[int, int] | None = None
 
     @property
     def width(self) -> int:
@@ -50,11 +55,14 @@ def read_header(line: str, spec: FeedSpec, settings: Settings) -> Header:
     _refuse_unreadable(line, names, settings)
     _refuse_blank_or_unknown(cells, names)
     found = tuple(name for name in names if name)
-    _refuse_duplicate(found)
+    twice = _duplicate(found, settings)
     findings = [Finding(Reason.CELL_SURPLUS, 1)] if surplus else []
     findings += _aliases(cells, found)
     findings += _missing(found, spec, settings)
-    return Header(found, tuple(spec.names.values()), tuple(findings))
+    if twice:
+        findings.append(Finding(Reason.HEADER_TWICE, 1, found[twice[1]]))
+        found = (*found[: twice[1]], UNREAD, *found[twice[1] + 1 :])
+    return Header(found, tuple(spec.names.values()), tuple(findings), twice)
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
@@ -87,10 +95,14 @@ def _refuse_blank_or_unknown(cells: list[str], names: list[str | None]) -> None:
             raise FileDefectError(Reason.HEADER_UNKNOWN, f"column {place}", 1, shown)
 
 
-def _refuse_duplicate(names: tuple[str, ...]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise FileDefectError(Reason.HEADER_DUPLICATE, "the name stands twice", 1, name)
+def _duplicate(names: tuple[str, ...], settings: Settings) -> tuple[int, int] | None:
+    """Return the places of the one name that stands twice, if the settings bear with it."""
+    places = [place for place, name in enumerate(names) if names.count(name) > 1]
+    if len(places) == 2 and settings.lenient_header:
+        return places[0], places[1]
+    if places:
+        raise FileDefectError(Reason.HEADER_DUPLICATE, "the name stands twice", 1, names[places[0]])
+    return None
 
 
 def _aliases(cells: list[str], names: tuple[str, ...]) -> list[Finding]:

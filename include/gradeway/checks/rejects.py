@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from gradeway.checks.decode import BOM, MAX_LINE, decode
 from gradeway.checks.files import whole
-from gradeway.checks.header import REASON_COLUMNS, read_header
+from gradeway.checks.header import REASON_COLUMNS, UNREAD, read_header
 from gradeway.feeds.spec import FeedSpec
 from gradeway.reasons import Finding, Level, Reason
 from gradeway.settings import Settings
@@ -74,7 +74,7 @@ class _Layout:
         # in a reason's text, which no program reads again
         self._comma = ";" if settings.delimiter == "," else ","
         self._names = read_header(text, spec, settings).names
-        known = {*REASON_COLUMNS, *spec.names.values()}
+        known = {*REASON_COLUMNS, *spec.names.values(), UNREAD}
         self._unread = {place for place, name in enumerate(self._names) if name not in known}
         self._corrected = not set(REASON_COLUMNS).isdisjoint(self._names)
         cells = self._source(self._split(header.removeprefix(BOM)))

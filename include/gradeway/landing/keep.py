@@ -15,10 +15,10 @@ from gradeway.settings import Settings
 log = logging.getLogger(__name__)
 
 
-def keep(zone: Zone, place: str, target: Path, sha256: str) -> Path:
+def keep(zone: Zone, place: str, target: Path, sha256: str, *, private: bool = False) -> Path:
     """Move a claimed file to where it is kept and return that place; does nothing the second time.
 
-    A file that is there already, of another store that used this landing zone, is never replaced.
+    One that is ``private`` can be read by its owner only. A file that is there already, of another store that used this landing zone, is never replaced.
     """
     folder = zone.root / place
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -27,6 +27,8 @@ def keep(zone: Zone, place: str, target: Path, sha256: str) -> Path:
         target = beside
     try:
         path = content(folder)
+        if private:
+            path.chmod(0o600)
         target = beside if os.path.lexists(target) else target
         path.rename(target)
     except FileNotFoundError:

@@ -226,7 +226,7 @@ def _texts(cells: Mapping[Any, object]) -> dict[str, str]:
 def _pairs(left: Codes, right: Codes, width: int) -> tuple[Codes, list[tuple[int, int]]]:
     """Return each row's place among the distinct pairs of two codes, the right one below a width, and those pairs."""
     numbers = left * width + right
-    if (size := int(numbers.max()) + 1) > SPARSE * len(numbers):
+    if (size := int(numbers.max(initial=0)) + 1) > SPARSE * len(numbers):
         codes, pairs = pd.factorize(numbers)
     else:
         places = np.zeros(size, dtype=np.intp)
