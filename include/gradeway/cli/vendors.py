@@ -87,7 +87,10 @@ def _look(client: Questionmark, settings: Settings, found: Found) -> None:
 def _look_at_administrator(client: Questionmark, number: int, found: Found) -> None:
     person = client.get(Administrator, number)
     if person is None:
-        found.refuse(f"there is no administrator {number}", "correct GRADEWAY_QUESTIONMARK_ADMINISTRATOR")
+        found.refuse(
+            f"there is no administrator {number}",
+            "correct GRADEWAY_QUESTIONMARK_ADMINISTRATOR, or the administrator in the connection's extra",
+        )
         return
     found.administrator = {"id": person.id, "name": person.name}
     _count(client.schedulable(number), found)

@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 def keep(zone: Zone, place: str, target: Path, sha256: str, *, private: bool = False) -> Path:
     """Move a claimed file to where it is kept and return that place; does nothing the second time.
 
-    One that is ``private`` can be read by its owner only. A file that is there already, of another store that used this landing zone, is never replaced.
+    A file that is there already, of another store that used this landing zone, is never replaced.
+    A ``private`` one can be read by its owner only.
     """
     folder = zone.root / place
     target.parent.mkdir(parents=True, exist_ok=True)

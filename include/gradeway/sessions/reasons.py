@@ -67,7 +67,7 @@ class SyncReason(Enum):
         "ASSESSMENT_UNKNOWN",
         Outcome.REJECTED,
         "no assessment there has this ID or name",
-        "add the delivery to the file of GRADEWAY_SESSIONS_DELIVERIES_FILE",
+        "correct the delivery's name in the session file, or map it in the file of GRADEWAY_SESSIONS_DELIVERIES_FILE",
     )
     ASSESSMENT_AMBIGUOUS = (
         "ASSESSMENT_AMBIGUOUS",

@@ -24,6 +24,7 @@ PREFIX = "gw-"
 WITHDRAWN = "withdrawn"
 FULLSCREEN, AUTHORIZATION = "requireFullscreen", "requireAuthorization"
 SUBMISSION = "tao.submissionDate"
+TIME_ZONE = "tao.timezone"
 # What the delivery system has no counterpart for: the session's field, and its metadata key there.
 WITHOUT_COUNTERPART = (
     ("security", "tao.securitySettings"),
@@ -33,7 +34,7 @@ WITHOUT_COUNTERPART = (
     ("report", "tao.reportSettings"),
     ("read_aloud", "tao.readAloud"),
     ("waiting_at", "tao.waitingPageDate"),
-    ("time_zone", "tao.timezone"),
+    ("time_zone", TIME_ZONE),
 )
 
 
@@ -253,6 +254,8 @@ def _texts(subject: Subject, settings: Settings) -> Iterator[tuple[str, str]]:
 def _unenforced(
     subject: Subject, key: str, text: str, monitoring: MonitoringType | None, settings: Settings
 ) -> list[Note]:
+    if key == TIME_ZONE:
+        return []  # the dates were read in it
     enforced = {option for option, name in _enforcing(settings) if monitoring and monitoring.name == name}
     left = ",".join(part for part in text.split(",") if part not in enforced)
     return [_note(subject, SyncReason.NOT_ENFORCED, key, left)] if left else []
