@@ -16,7 +16,14 @@ from requests.auth import HTTPBasicAuth
 
 from fixtures.scripted_server import PASSWORD, Clock, Reply, Script, serving
 from gradeway import clock
-from gradeway.errors import UnknownOutcomeError, VendorAnswerError, VendorAwayError, VendorError, VendorRefusedError
+from gradeway.errors import (
+    SettingsError,
+    UnknownOutcomeError,
+    VendorAnswerError,
+    VendorAwayError,
+    VendorError,
+    VendorRefusedError,
+)
 from gradeway.vendors import transport as module
 from gradeway.vendors.connection import Endpoint
 from gradeway.vendors.transport import Effect, Manners, Transport
@@ -234,6 +241,22 @@ def test_calls_keep_their_distance(script: Script, endpoint: Endpoint, manners: 
     polite.call("GET", "D")
     assert passing.slept == pytest.approx([0.25, 0.05])
     assert polite.counters.waits == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    ("given", "interval"), [({}, 0.2), ({"calls_per_second": 20}, 0.05), ({"calls_per_second": "0.5"}, 2)]
+)
+def test_the_connection_says_how_many_calls_a_second(
+    endpoint: Endpoint, given: dict[str, object], interval: float
+) -> None:
+    made = Transport(replace(endpoint, extra=given), HTTPBasicAuth(b"a", b"b"))
+    assert made.manners.interval == pytest.approx(interval)
+
+
+@pytest.mark.parametrize("pace", [0, -1, 1000, "fast", None, "nan"])
+def test_a_pace_that_is_none_is_told(endpoint: Endpoint, pace: object) -> None:
+    with pytest.raises(SettingsError, match="calls_per_second"):
+        Transport(replace(endpoint, extra={"calls_per_second": pace}), HTTPBasicAuth(b"a", b"b"))
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

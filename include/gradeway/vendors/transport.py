@@ -37,11 +37,13 @@ from gradeway.errors import (
     VendorError,
     VendorRefusedError,
 )
-from gradeway.vendors.connection import Endpoint
+from gradeway.vendors.connection import Endpoint, wrong
 from gradeway.vendors.faults import fault, tellable, tellable_code
 
 log = logging.getLogger(__name__)
 
+CALLS_PER_SECOND = 5
+FASTEST = 100  # calls a second
 CHUNK = 65536
 LARGEST = 32 * 1024 * 1024
 READ_OF_ERROR = 65536
@@ -77,13 +79,25 @@ class Manners:
 
     connect: float = 10
     read: float = 60
-    interval: float = 0.2
+    interval: float = 1 / CALLS_PER_SECOND
     tries: int = 4
     backoff: float = 1
     longest_wait: float = 120
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
     random: Callable[[], float] = random.random
+
+
+def _pace(endpoint: Endpoint) -> float:
+    """Return how many calls a second the Connection allows."""
+    given = endpoint.extra.get("calls_per_second", CALLS_PER_SECOND)
+    try:
+        pace = float(given)
+    except (TypeError, ValueError):
+        pace = 0
+    if not 0 < pace <= FASTEST:
+        raise wrong(endpoint.connection, "calls_per_second", f"give a number up to {FASTEST} in the extra, or none")
+    return pace
 
 
 @dataclass
@@ -156,9 +170,13 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         names: Set[str] = frozenset(),
     ) -> None:
-        """Prepare for calls; ``names`` are the service's own words that may be told from its errors."""
+        """Prepare for calls; ``names`` are the service's own words that may be told from its errors.
+
+        Raises:
+            SettingsError: the Connection names a pace that is none.
+        """
         self.endpoint = endpoint
-        self.manners = manners or Manners()
+        self.manners = manners or Manners(interval=1 / _pace(endpoint))
         self.counters = Counters()
         self._names = names
         self._free_at = self.manners.monotonic()
