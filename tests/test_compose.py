@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import yaml
 
-from gradeway.settings import Settings
+from gradeway.orchestration.alerts import ALERTS_CONNECTION
+from gradeway.sessions.sync import administrator
+from gradeway.settings import Settings, load
+from gradeway.vendors.connection import Endpoint, from_fields, variable
+from gradeway.vendors.questionmark import CONNECTION, Questionmark
 
 PROJECT = Path(__file__).resolve().parents[1]
 FILE = PROJECT / "docker-compose.yaml"
 AIRFLOW = ("init", "api-server", "scheduler", "dag-processor", "triggerer")
+TRIAL = ("sandbox", "sandbox-init")
 SECRET = re.compile("PASSWORD|SECRET|FERNET|CONN|DATABASE_URL")
 
 
@@ -33,18 +42,18 @@ def test_it_is_valid_under_the_compose_specification() -> None:
 
 
 def test_it_has_every_component_of_airflow(compose: dict[str, Any]) -> None:
-    assert set(compose["services"]) == {"postgres", *AIRFLOW}
+    assert set(compose["services"]) == {"postgres", *AIRFLOW, *TRIAL}
 
 
 @pytest.mark.parametrize("service", AIRFLOW)
 def test_the_code_is_mounted_and_importable_everywhere(compose: dict[str, Any], service: str) -> None:
     found = compose["services"][service]
     mounts = {volume.split(":")[-2 if volume.endswith(":ro") else -1] for volume in found["volumes"]}
-    assert mounts >= {f"/opt/airflow/{folder}" for folder in ("dags", "plugins", "include", "landing")}
+    assert mounts >= {f"/opt/airflow/{folder}" for folder in ("dags", "plugins", "include", "landing", "mappings")}
     assert found["environment"]["PYTHONPATH"] == "/opt/airflow/include"
 
 
-@pytest.mark.parametrize("service", ["postgres", "api-server", "scheduler", "dag-processor", "triggerer"])
+@pytest.mark.parametrize("service", ["postgres", *AIRFLOW[1:], "sandbox"])
 def test_every_service_that_stays_has_a_health_check(compose: dict[str, Any], service: str) -> None:
     assert compose["services"][service]["healthcheck"]["test"]
 
@@ -66,7 +75,8 @@ def test_no_secret_has_a_default(compose: dict[str, Any]) -> None:
     secrets = {name: value for environment in services for name, value in environment.items() if SECRET.search(name)}
     assert len(secrets) >= 8
     files = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"
-    assert all(re.search(r"\$\{\w+:\?", value) for name, value in secrets.items() if name != files), secrets
+    given = {name: value for name, value in secrets.items() if value is not None and name != files}
+    assert all(re.search(r"\$\{\w+:\?", value) for value in given.values()), given
 
 
 def test_fresh_secrets_are_made_for_every_one_that_is_needed(tmp_path: Path) -> None:
@@ -80,8 +90,76 @@ def test_fresh_secrets_are_made_for_every_one_that_is_needed(tmp_path: Path) -> 
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
 
 
-def test_every_gradeway_variable_is_a_setting(compose: dict[str, Any]) -> None:
-    names = compose["x-airflow"]["environment"]
-    given = {name.removeprefix("GRADEWAY_").lower() for name in names if name.startswith("GRADEWAY_")}
-    assert given
-    assert given <= set(Settings.model_fields)
+@pytest.mark.parametrize("service", AIRFLOW)
+def test_every_setting_and_connection_can_be_given(compose: dict[str, Any], service: str) -> None:
+    environment = compose["services"][service]["environment"]
+    # The home only says where store and landing zone are unless they are named, and both are.
+    settings = {f"GRADEWAY_{name.upper()}" for name in Settings.model_fields if name != "home"}
+    ours = {name for name in environment if name.startswith("GRADEWAY_")} - {"GRADEWAY_ADMIN_PASSWORD"}
+    assert ours == settings
+    connections = {variable(CONNECTION), variable(ALERTS_CONNECTION)}
+    assert {name for name in environment if name.startswith("AIRFLOW_CONN_")} == connections
+    handed_on = {name for name in settings | connections if environment[name] is None}
+    assert settings | connections == handed_on | {"GRADEWAY_LANDING", "GRADEWAY_DATABASE_URL"}
+    assert environment["GRADEWAY_DATABASE_URL"].startswith("${GRADEWAY_DATABASE_URL:-")
+
+
+def test_a_variable_left_blank_is_a_default(compose: dict[str, Any]) -> None:
+    blank = dict.fromkeys(compose["x-settings"], "")
+    assert load(blank) == load({})
+
+
+def test_every_volume_that_is_named_is_declared(compose: dict[str, Any]) -> None:
+    mounts = [volume for service in compose["services"].values() for volume in service["volumes"]]
+    sources = {re.sub(r"\$\{\w+:-(.*?)\}", r"\1", volume).split(":")[0] for volume in mounts}
+    assert {source for source in sources if not source.startswith(".")} == set(compose["volumes"])
+
+
+def test_the_sandbox_starts_only_when_asked_for(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    profiles = {name: service["profiles"] for name, service in services.items() if "profiles" in service}
+    assert profiles == {name: ["sandbox"] for name in TRIAL}
+    needed = {other for name in ("postgres", *AIRFLOW) for other in services[name].get("depends_on", {})}
+    assert not needed & set(TRIAL)
+
+
+@pytest.fixture(scope="module")
+def sandbox(compose: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The sandbox's own command and environment as a plain process, on a free port; yields its origin."""
+    service = compose["services"]["sandbox"]
+    data = tmp_path_factory.mktemp("sandbox")
+    here = {"python": sys.executable, "8411": "0", "/opt/airflow/sandbox": str(data)}
+    command = [here.get(word, word) for word in service["entrypoint"] + service["command"]]
+    environment = {"PATH": os.environ["PATH"], **service["environment"], "PYTHONPATH": str(PROJECT / "include")}
+    with subprocess.Popen(command, cwd=data, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            ready = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+            assert ready
+            assert list(data.iterdir())
+            yield ready[0]
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+
+
+def endpoint(compose: dict[str, Any], origin: str) -> Endpoint:
+    """Where the Connection that the compose file makes leads to, on the port of a process of ours."""
+    [(name, fields)] = json.loads(compose["configs"]["sandbox"]["content"]).items()
+    assert name == f"{CONNECTION}_sandbox"
+    return from_fields(name, **fields | {"port": origin.rpartition(":")[2]})
+
+
+def test_the_sandbox_answers_the_connection_that_is_made_for_it(compose: dict[str, Any], sandbox: str) -> None:
+    found = endpoint(compose, sandbox)
+    with Questionmark(found) as client:
+        assert client.schedulable(administrator(load({}), found))
+
+
+def test_the_health_check_of_the_sandbox_asks_what_it_answers(compose: dict[str, Any], sandbox: str) -> None:
+    url = compose["services"]["sandbox"]["healthcheck"]["test"][-1]
+    assert requests.get(url.replace("http://127.0.0.1:8411", sandbox), timeout=30).status_code == 200
+
+
+def test_the_sandbox_gets_no_secret(compose: dict[str, Any]) -> None:
+    assert set(compose["services"]["sandbox"]["environment"]) == {"PYTHONPATH"}

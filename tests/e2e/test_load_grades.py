@@ -1,13 +1,16 @@
 """Files dropped into the inboxes of a real Airflow: grades stand in the store seconds later, sessions become exams.
 
 Once on the embedded defaults, once as docker-compose.yaml lays it out: Airflow's metadata and the
-store in two databases of one PostgreSQL.
+store in two databases of one PostgreSQL, the sandbox started and made known by its commands.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,13 +18,17 @@ from pathlib import Path
 
 import pytest
 import requests
+import yaml
 from sqlalchemy import text as sql_text
 from sqlalchemy.exc import DBAPIError
 
 import postgres
+from gradeway.orchestration.processes import HOST, free_port
 from gradeway.orchestration.runtime import LocalAirflow
-from gradeway.orchestration.stand_ins import stand_ins
+from gradeway.orchestration.stand_ins import StandIns, stand_ins
 from gradeway.store.engine import Store
+from gradeway.vendors.connection import variable
+from gradeway.vendors.questionmark import CONNECTION
 
 pytestmark = pytest.mark.e2e
 
@@ -90,21 +97,51 @@ class World:
             time.sleep(0.2)
 
 
+class Compose:
+    """The sandbox as docker-compose.yaml has it, as plain processes on a port and in folders of ours."""
+
+    def __init__(self, home: Path) -> None:
+        self.content = yaml.safe_load((PROJECT / "docker-compose.yaml").read_text())
+        self.home = home
+        self.port = str(free_port())
+
+    def stand_ins(self) -> StandIns:
+        """The service that stays."""
+        service = self.content["services"]["sandbox"]
+        here = {"python": sys.executable, "8411": self.port, "/opt/airflow/sandbox": str(self.home / "sandbox")}
+        command = [here.get(word, word) for word in service["entrypoint"] + service["command"]]
+        return StandIns(f"http://{HOST}:{self.port}", {"sandbox": command}, {}, [])
+
+    def introduce(self, airflow: LocalAirflow) -> None:
+        """Make the Connection, as the service does that runs once."""
+        file = self.home / "sandbox.json"
+        file.write_text(self.content["configs"]["sandbox"]["content"].replace("8411", self.port))
+        line = self.content["services"]["sandbox-init"]["command"][0].splitlines()[-1]
+        command = shlex.split(line.replace("/sandbox.json", str(file)))
+        # Twice, as it runs at every `docker compose up`.
+        for _ in range(2):
+            subprocess.run(command, env=airflow.environment, check=True, capture_output=True)
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def world(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres_url: str
 ) -> Iterator[World]:
     """An Airflow on a fresh home."""
     home = tmp_path_factory.mktemp("gradeway")
-    env = {"GRADEWAY_HOME": str(home), "GRADEWAY_SETTLE_SECONDS": "1"}
+    # Whatever tenant the developer's shell names, it is none of this.
+    env = {"GRADEWAY_HOME": str(home), "GRADEWAY_SETTLE_SECONDS": "1", variable(CONNECTION): ""}
     with postgres.database(postgres_url) as metadata, postgres.database(postgres_url) as store:
         on_postgres = request.param == "postgresql"
         url = store if on_postgres else f"sqlite:///{home}/gradeway.db"
         env["GRADEWAY_DATABASE_URL"] = url
         database_url = metadata.replace("+psycopg", "+psycopg2") if on_postgres else None
-        vendors = stand_ins(home)
+        compose = Compose(home) if on_postgres else None
+        vendors = compose.stand_ins() if compose else stand_ins(home)
         start = {"env": env | vendors.env, "beside": vendors.commands, "database_url": database_url}
         with LocalAirflow(home / "airflow", PROJECT, **start) as airflow:  # type: ignore[arg-type]
+            if compose:
+                compose.introduce(airflow)
             yield World(airflow, home, url, vendors.questionmark)
 
 
