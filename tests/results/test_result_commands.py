@@ -35,7 +35,7 @@ def run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("GRADEWAY_SETTLE_SECONDS", "0")
     monkeypatch.setenv(CONNECTION, connection(scene))
     monkeypatch.delenv("COLUMNS", raising=False)
-    monkeypatch.setattr(transport, "Manners", lambda: MANNERS)
+    monkeypatch.setattr(transport, "Manners", lambda **_: MANNERS)
     return lambda *arguments: CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 

@@ -18,6 +18,8 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from gradeway.errors import SettingsError
 
+CALLS_PER_SECOND = 5
+FASTEST = 100  # calls a second
 WEB = ("http", "https")
 EXTRA_KEY = "__extra__"
 YES = {"true", "1", "yes"}
@@ -51,6 +53,18 @@ class Endpoint:
 def wrong(connection: str, part: str, remedy: str) -> SettingsError:
     """Return the error that tells which field of a Connection to correct, and how."""
     return SettingsError(f"connection {connection}: the {part} is missing or wrong; {remedy}")
+
+
+def pace(endpoint: Endpoint) -> float:
+    """Return how many calls a second the Connection allows."""
+    given = endpoint.extra.get("calls_per_second", CALLS_PER_SECOND)
+    try:
+        pace = float(given)
+    except (TypeError, ValueError):
+        pace = 0
+    if not 0 < pace <= FASTEST:
+        raise wrong(endpoint.connection, "calls_per_second", f"give a number up to {FASTEST} in the extra, or none")
+    return pace
 
 
 def variable(connection: str) -> str:

@@ -37,13 +37,11 @@ from gradeway.errors import (
     VendorError,
     VendorRefusedError,
 )
-from gradeway.vendors.connection import Endpoint, wrong
+from gradeway.vendors.connection import CALLS_PER_SECOND, Endpoint, pace
 from gradeway.vendors.faults import fault, tellable, tellable_code
 
 log = logging.getLogger(__name__)
 
-CALLS_PER_SECOND = 5
-FASTEST = 100  # calls a second
 CHUNK = 65536
 LARGEST = 32 * 1024 * 1024
 READ_OF_ERROR = 65536
@@ -86,18 +84,6 @@ class Manners:
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
     random: Callable[[], float] = random.random
-
-
-def _pace(endpoint: Endpoint) -> float:
-    """Return how many calls a second the Connection allows."""
-    given = endpoint.extra.get("calls_per_second", CALLS_PER_SECOND)
-    try:
-        pace = float(given)
-    except (TypeError, ValueError):
-        pace = 0
-    if not 0 < pace <= FASTEST:
-        raise wrong(endpoint.connection, "calls_per_second", f"give a number up to {FASTEST} in the extra, or none")
-    return pace
 
 
 @dataclass
@@ -176,7 +162,7 @@ class Transport:
             SettingsError: the Connection names a pace that is none.
         """
         self.endpoint = endpoint
-        self.manners = manners or Manners(interval=1 / _pace(endpoint))
+        self.manners = manners or Manners(interval=1 / pace(endpoint))
         self.counters = Counters()
         self._names = names
         self._free_at = self.manners.monotonic()
