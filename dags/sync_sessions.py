@@ -29,7 +29,7 @@ from gradeway.orchestration.assets import SESSIONS_INBOX
 from gradeway.orchestration.policy import COMMON
 
 PLANNED = "(ti.xcom_pull(task_ids='plan') or {})"
-NOW, HELD, TOLD = (f"{{{{ {PLANNED}.get('{name}', '') }}}}" for name in ("hash", "held", "told"))
+NOW, HELD, ASKED, TOLD = (f"{{{{ {PLANNED}.get('{name}', '') }}}}" for name in ("hash", "held", "asked", "told"))
 
 
 @dag(
@@ -45,11 +45,12 @@ def sync_sessions() -> None:
     # A file that failed keeps no session from Questionmark that is in the store.
     planned = task(exams.plan, trigger_rule="all_done", multiple_outputs=False)()
     applied = task(exams.apply, multiple_outputs=False, execution_timeout=timedelta(hours=8))(NOW)
-    held = task.short_circuit(exams.is_held, trigger_rule="none_failed", ignore_downstream_trigger_rules=False)(HELD)
+    # Asked although a write failed, which is another matter.
+    held = task.short_circuit(exams.is_held, trigger_rule="all_done", ignore_downstream_trigger_rules=False)(HELD)
     ask = TriggerDagRunOperator(
         task_id="ask",
         trigger_dag_id=exams.APPROVE,
-        trigger_run_id=f"{HELD}__{{{{ macros.datetime.now().date() }}}}",
+        trigger_run_id=f"{HELD}__{ASKED}",
         conf={"plan": HELD, "told": TOLD},
         skip_when_already_exists=True,
     )

@@ -85,16 +85,20 @@ def test_what_moves_many_exams_waits_for_a_person_and_keeps_nothing_else_back(
     drop("a.csv", "".join(map(session, range(10))))
     run("sync_sessions")
     drop("b.csv", "".join(session(number, day=12) for number in range(8)) + session(10))
+    before = len(asked())
     held = run("sync_sessions")
     assert (held.run.state, held.states["apply"], held.states["ask"]) == ("success", "success", "success")
     assert (held.result("apply"), len(schedules(tenant)), moved(tenant)) == ({"CREATED": 1}, 11, 0)
-    (question,) = asked()
-    assert question["told"].startswith("8 of 10 exams would be disabled, moved or given back: Anatomy 0, ")
+    question = asked()[-1]
+    assert len(asked()) == before + 1
+    assert question["told"].startswith(
+        "8 update, of 10 exams:\n\n- Anatomy 0: StartFrom 2031-01-10T08:00:00Z -\\> 2031-01-12"
+    )
 
     drop("c.csv", session(11))
     again = run("sync_sessions")
     assert (again.states["apply"], len(schedules(tenant)), moved(tenant)) == ("success", 12, 0)
-    assert len(asked()) == 1, "the same changes are asked about once a day"
+    assert len(asked()) == before + 1, "the same changes are asked about once a day"
 
     exams.approve(question["plan"], {"responded_by_user": {"name": "admin"}, "params_input": {"reason": "snow"}})
     assert exams.apply(question["plan"]) == {"UPDATED": 8}
@@ -102,6 +106,19 @@ def test_what_moves_many_exams_waits_for_a_person_and_keeps_nothing_else_back(
     with intake.store.session() as store:
         kept = store.scalars(select(Plan).where(Plan.digest == question["plan"])).one()
         assert (kept.approved_by, kept.reason, kept.applied_at is None) == ("admin", "snow", False)
+
+
+def test_a_write_that_fails_keeps_no_question_back(
+    intake: Intake, tenant: Sandbox, drop: Callable[[str, str], Path], run: Run
+) -> None:
+    drop("a.csv", "".join(map(session, range(10))))
+    run("sync_sessions")
+    drop("b.csv", "".join(session(number, day=12) for number in range(8)) + session(10))
+    tenant.act("faults", [{"match": "POST */Schedules", "kind": "status", "status": 400, "times": 99}])
+    before = len(asked())
+    ran = run("sync_sessions")
+    assert (ran.run.state, ran.states["apply"], ran.states["ask"]) == ("failed", "failed", "success")
+    assert len(asked()) == before + 1
 
 
 def moved(tenant: Sandbox) -> int:
@@ -112,7 +129,7 @@ def asked() -> list[dict[str, str]]:
     """Return what runs that ask were given."""
     with create_session() as session:
         triggered = DagRun.dag_id == exams.APPROVE, DagRun.run_id.not_like("manual__%")
-        return [dict(run.conf) for run in session.scalars(select(DagRun).where(*triggered))]
+        return [dict(run.conf) for run in session.scalars(select(DagRun).where(*triggered).order_by(DagRun.id))]
 
 
 @pytest.mark.parametrize(("answer", "outcome", "moves"), [("Approve", "success", 8), ("Reject", "skipped", 0)])

@@ -213,7 +213,7 @@ def test_everything_is_read_once_a_night_whenever_the_first_run_after_it_is(scen
     assert read_at(-24 * 60) == 1, "it was never read before"
     assert [read_at(minutes) for minutes in (-10, 20, 35, 23 * 60, 25 * 60, 26 * 60)] == [0, 1, 0, 0, 1, 0]
     scene.vendor.act("faults", [{"match": "GET */Attempts", "kind": "status", "status": 400}])
-    assert [read_at(minutes) for minutes in (49 * 60, 50 * 60, 51 * 60)] == [0, 1, 0]
+    assert [read_at(minutes) for minutes in (49 * 60, 50 * 60, 73 * 60)] == [0, 0, 1], "one that fails is no reason"
 
 
 def test_a_schedule_is_read_while_an_exception_to_it_is_open(scene: Scene) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
@@ -55,6 +56,13 @@ def test_only_finished_attempts_count(rule: str | None, status: int | None) -> N
     assert chosen(rule, attempt(1, 99, status=status), attempt(2, 30), attempt(3, 0, status=status)) == 2
     assert chosen(rule, attempt(1, 99, status=status)) is None
     assert chosen(rule) is None
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_disabled_attempt_counts_where_there_is_no_other(rule: str | None) -> None:
+    lost = replace(attempt(1, 99), disabled=True), replace(attempt(3, 0), disabled=True)
+    assert chosen(rule, lost[0], attempt(2, 30), lost[1]) == 2
+    assert chosen(rule, *lost) in {1, 3}
 
 
 def test_an_attempt_without_a_result_does_not_count() -> None:

@@ -23,6 +23,7 @@ from gradeway.errors import (
 )
 from gradeway.sessions import outbox
 from gradeway.sessions.reasons import Outcome, SyncReason
+from gradeway.sessions.sync import Applied
 from gradeway.sessions.wanted import external_id
 from gradeway.store import exams
 from gradeway.store.engine import Store
@@ -290,9 +291,9 @@ def test_the_brake_holds_until_somebody_approves(
     applied = sync.apply_now()
     assert (applied.outcomes, applied.held and applied.held.digest) == ({}, digest)
     assert tenant.writes == 0
-    assert sync.is_held(sync.plan())
+    assert sync.held(sync.plan())
     outbox.approve(store, digest, "someone", "exam week moved")
-    assert not sync.is_held(sync.plan())
+    assert not sync.held(sync.plan())
     assert sync.apply(digest).outcomes == {Outcome.UPDATED: 3}
     with store.session() as reading:
         kept = reading.scalars(select(exams.Plan).where(exams.Plan.digest == digest)).one()
@@ -306,16 +307,71 @@ def test_the_brake_keeps_nothing_harmless_back(
     put(store, session("Exam 9"))
     sync = syncing(store, tenant, tmp_path, **BRAKE)
     plan = sync.plan()
-    whole, harmless, held = plan.parts
-    assert (held.digest, len(whole.changes)) == (digest, len(harmless.changes) + 3)
-    assert not {change.session for change in harmless.changes} & {change.session for change in held.changes}
-    for digest in (whole.digest, held.digest):
+    held = sync.held(plan)
+    assert held
+    assert (held.digest, len(plan.changes)) == (digest, 4)
+    for digest in (plan.digest, held.digest):
         with pytest.raises(BrakeError):
             sync.apply(digest)
     assert tenant.writes == 0
-    sync.apply(harmless.digest)
+    sync.apply(plan.but(held).digest)
     assert "Exam 9" in {each["Name"] for each in tenant.schedules.values()}
     assert [change.document() for change in sync.plan().changes] == [change.document() for change in held.changes]
+
+
+def test_what_is_held_is_not_let_go_by_what_is_added(
+    tmp_path: Path, each_store: Store, tenant: MemoryTenant, passing: Clock
+) -> None:
+    digest = risky(tmp_path, each_store, tenant)
+    sync = syncing(each_store, tenant, tmp_path, **BRAKE)
+    put(each_store, *(session(f"More {number}") for number in range(40)))
+    assert sync.apply_now().outcomes == {Outcome.CREATED: 40}
+    for _ in range(2):
+        again = sync.apply_now()
+        assert (again.outcomes, again.held and again.held.digest) == ({}, digest)
+        assert not again.plan.brake.is_on
+    change(each_store, "Exam 0", delivery="Nothing")  # one of them cannot be told any more
+    again = sync.apply_now()
+    assert (again.outcomes, again.held and len(again.held.changes)) == ({}, 2)
+    change(each_store, "Exam 0", delivery="Midterm")
+    outbox.approve(each_store, digest, "someone", "exam week moved")
+    assert sync.apply(digest).outcomes == {Outcome.UPDATED: 3}
+    # made and approved, it is no longer looked at: the brake alone decides
+    tenant.schedules[1]["StartFrom"] = "2026-05-04T08:00:00Z"
+    passing.pass_by(1)
+    assert sync.apply_now().outcomes == {Outcome.UPDATED: 1}
+
+
+def test_a_digest_stands_for_what_a_run_left_over(
+    tmp_path: Path, each_store: Store, tenant: MemoryTenant, passing: Clock
+) -> None:
+    put(each_store, *(session(f"Exam {number}", plugins=["print"]) for number in range(3)))
+    sync = syncing(each_store, tenant, tmp_path)
+    digest = sync.plan().digest
+    tenant.faults = {4: "away"}
+    with pytest.raises(VendorAwayError):
+        sync.apply(digest)
+    put(each_store, session("Another"))
+    assert sync.apply(digest).outcomes == {Outcome.CREATED: 3}
+    assert sync.apply(digest).outcomes == {}
+    assert (len(tenant.schedules), len(tenant.notes)) == (3, 3)
+    assert [change.session for change in sync.plan().changes] == ["Another"]
+
+
+def test_to_approve_again_what_was_carried_out_approves_nothing(
+    tmp_path: Path, each_store: Store, tenant: MemoryTenant, passing: Clock
+) -> None:
+    digest = risky(tmp_path, each_store, tenant)
+    sync = syncing(each_store, tenant, tmp_path, **BRAKE)
+    outbox.approve(each_store, digest, "someone", "exam week moved")
+    sync.apply(digest)
+    passing.pass_by(1)
+    outbox.approve(each_store, digest, "another", "late")
+    for number in range(3):
+        tenant.schedules[number + 1]["StartFrom"] = "2026-05-04T08:00:00Z"
+    passing.pass_by(1)
+    again = sync.apply_now()
+    assert (again.outcomes, again.held and again.held.digest) == ({}, digest)
 
 
 def test_an_approval_ends(tmp_path: Path, store: Store, tenant: MemoryTenant, passing: Clock) -> None:
@@ -346,12 +402,13 @@ def test_an_approval_is_for_those_changes_only_and_once(
     outbox.approve(store, digest, "someone", "why")
     change(store, "Exam 3", end_at=None)
     sync = syncing(store, tenant, tmp_path, **BRAKE)
-    held = sync.apply_now().held
-    assert held
-    assert len(held.changes) == 4
-    assert tenant.writes == 0
+    done = sync.apply_now()
+    assert (done.outcomes, done.held and [each.session for each in done.held.changes]) == (
+        {Outcome.UPDATED: 3},
+        ["Exam 3"],
+    )
     change(store, "Exam 3", end_at=hours(2))
-    sync.apply(digest)
+    assert sync.apply(digest).outcomes == {}
     for number in range(3):
         tenant.schedules[number + 1]["StartFrom"] = "2026-05-04T08:00:00Z"
     passing.pass_by(1)
@@ -397,15 +454,12 @@ def test_only_one_run_applies_at_a_time(tmp_path: Path, each_store: Store, tenan
 def test_two_runs_at_once_send_everything_once(tmp_path: Path, each_store: Store, tenant: MemoryTenant) -> None:
     put(each_store, *(session(f"Exam {number}") for number in range(20)))
     digest = syncing(each_store, tenant, tmp_path).plan().digest
-    ends: list[object] = []
+    ends: list[Applied] = []
 
     def run() -> None:
         sync = syncing(each_store, tenant, tmp_path)
         sync._patience = 20
-        try:
-            ends.append(sync.apply(digest))
-        except PlanStaleError as stale:
-            ends.append(stale)
+        ends.append(sync.apply(digest))
 
     threads = [threading.Thread(target=run) for _ in range(3)]
     for thread in threads:
@@ -413,8 +467,7 @@ def test_two_runs_at_once_send_everything_once(tmp_path: Path, each_store: Store
     for thread in threads:
         thread.join(60)
     assert tenant.writes == len(tenant.schedules) == 20
-    assert sum(isinstance(end, PlanStaleError) for end in ends) == 2
-    assert len(ends) == 3
+    assert sorted(sum(end.outcomes.values()) for end in ends) == [0, 0, 20]
 
 
 def test_what_a_running_run_has_on_its_way_is_not_settled_by_a_plan(

@@ -103,7 +103,7 @@ def test_the_brake_and_an_approval(run: Run, store: Store, sandbox: Sandbox, mon
         assert run("withdraw", name).exit_code == 0
     shown = run("plan")
     plan = document(run("plan", "--format", "json"))
-    assert (shown.exit_code, plan["brake"]["held"], plan["brake"]["disabled_or_moved"]) == (1, True, 2)
+    assert (shown.exit_code, plan["brake"]["held"], plan["brake"]["disabled_or_moved"]) == (1, plan["hash"], 2)
     assert f"gradeway sessions apply --approve {plan['hash']} --reason TEXT" in shown.stdout
     refused, rest = run("apply", plan["hash"]), run("apply", "--now")
     assert (refused.exit_code, rest.exit_code) == (1, 1)

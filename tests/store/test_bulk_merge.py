@@ -64,6 +64,15 @@ def test_an_older_batch_replaces_nothing_and_names_its_lines(store: Store) -> No
     assert grades(store) == {(1, 1): ("new", 5, 2), (1, 2): ("same", 5, 3), (1, 3): ("other", 4, 4)}
 
 
+def test_a_row_of_the_same_batch_that_waited_replaces_what_came_before_it(store: Store) -> None:
+    merge(store, 5, {(1, 1): "50", (1, 2): "60"})
+    assert merge(store, 5, {(1, 1): "70", (1, 2): "60", (1, 3): "80"}) == Merged(1, 1, 1, [])
+    assert grades(store)[1, 1] == ("70", 5, 2)
+    with store.session() as session:
+        (old,) = session.scalars(select(GradeHistory))
+    assert (old.value, old.batch_id, old.replaced_by_batch) == ("50", 5, 5)
+
+
 def test_a_confirmed_grade_is_given_by_the_newer_batch(store: Store) -> None:
     merge(store, 1, {(1, 1): "a", (1, 2): "b"})
     assert merge(store, 3, {(1, 1): "a"}, confirm=True) == Merged(0, 0, 1, [])

@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import select
 
 from gradeway import clock
-from gradeway.errors import TenantChangedError
+from gradeway.errors import SyncBusyError, TenantChangedError
 from gradeway.store import tenants
 from gradeway.store.engine import Store
 from gradeway.store.exams import Attempt
+from gradeway.store.lock import COLLECT, SYNC, alone
 
 
 def test_another_tenant_is_refused_until_the_first_is_forgotten(empty_store: str) -> None:
@@ -25,4 +26,15 @@ def test_another_tenant_is_refused_until_the_first_is_forgotten(empty_store: str
     tenants.hold(store, "questionmark", "https://one.example/deliveryodata/654321/")
     with store.session() as session:
         assert list(session.scalars(select(Attempt.system))) == ["other"]
+    store.engine.dispose()
+
+
+@pytest.mark.parametrize("what", [SYNC, COLLECT])
+def test_a_tenant_is_not_forgotten_under_a_run(empty_store: str, what: str) -> None:
+    store = Store(empty_store)
+    tenants.hold(store, "questionmark", "https://one.example/deliveryodata/123456/")
+    with alone(Store(empty_store), what), pytest.raises(SyncBusyError):
+        tenants.forget(store, "questionmark")
+    with pytest.raises(TenantChangedError):
+        tenants.hold(store, "questionmark", "https://other.example/")
     store.engine.dispose()

@@ -17,7 +17,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -81,6 +81,8 @@ class Decoder:
         """Yield the rows, slice by slice, in file order."""
         line, rows = 2, 0
         for block in self._data_blocks():
+            if self.header.twice and not rows:
+                self.header = self._fit(self.header, block)
             piece = _BlockReader(block, line, self.header, self.header_line, self._settings).read()
             line += max(1, block.count(b"\n"))
             rows += piece.rows
@@ -89,6 +91,11 @@ class Decoder:
             self.findings.append(Finding(Reason.HEADER_ONLY))
         if len(self._ends) > 1:
             self.findings.append(Finding(Reason.LINE_ENDS_MIXED))
+
+    def _fit(self, header: Header, block: bytes) -> Header:
+        """Say by the first row whether rows have one cell for the name that stands twice."""
+        first = next((raw for raw in block.split(b"\n") if raw.strip()), b"")
+        return replace(header, is_short=read_line(first, header.width, self._settings)[1] is Reason.ROW_SHORT)
 
     def _data_blocks(self) -> Iterator[bytes]:
         if self._rest:
@@ -269,10 +276,13 @@ class _BlockReader:
         return read_line(raw, self._header.width, self._settings)
 
     def _read_twice(self, raw: bytes) -> tuple[list[str], Reason | None]:
-        """Read a row under a header with a name twice: it has one cell for it, or two that are the same."""
+        """Read a row under a header with a name twice: it has one cell for it, or two that are the same.
+
+        Which, the first row says for all: a row that lacks another cell must not be read shifted.
+        """
         first, second = self._header.twice or (0, 0)
         cells, reason = self._read(raw)
-        if reason is Reason.ROW_SHORT:
+        if reason is Reason.ROW_SHORT and self._header.is_short:
             short, reason = read_line(raw, self._header.width - 1, self._settings)
             cells = [*short[:second], short[first], *short[second:]] if short else []
         if cells and cells[first].strip() != cells[second].strip():

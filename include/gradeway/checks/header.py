@@ -23,13 +23,15 @@ SHOWN = 40
 class Header:
     """The columns of one file in their order: canonical names, or the name of one that is not read.
 
-    ``twice`` are the two places of the one name that may stand twice; the second is not read.
+    ``twice`` are the two places of the one name that may stand twice; the second is not read, and not
+    there if the rows of the file ``is_short`` by it.
     """
 
     names: tuple[str, ...]
     known: tuple[str, ...]
     findings: tuple[Finding, ...] = field(default=())
     twice: tuple[int, int] | None = None
+    is_short: bool = False
 
     @property
     def width(self) -> int:

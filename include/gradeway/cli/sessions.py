@@ -16,7 +16,6 @@ from gradeway.cli.shell import DONE, FOUND, Refusal
 from gradeway.errors import VendorError
 from gradeway.sessions import outbox
 from gradeway.sessions.plan import Plan
-from gradeway.sessions.reasons import Action
 from gradeway.sessions.sync import Applied, Sync
 from gradeway.settings import load
 from gradeway.store import tenants
@@ -43,21 +42,21 @@ def show_plan(limit: int, output: str) -> int:
     """Print what applying would do; return the exit code."""
     with _sync("comparing sessions and schedules") as sync:
         plan = sync.plan()
-        is_held = sync.is_held(plan)
+        held = sync.held(plan)
     if output == "json":
-        out.print_json(_document(plan, is_held=is_held))
+        out.print_json(_document(plan, held))
     else:
-        out.say(*_plan_text(plan, limit or len(plan.changes) + len(plan.problems)), _brake_text(plan, is_held=is_held))
-    return FOUND if plan.problems or is_held else DONE
+        out.say(*_plan_text(plan, limit or len(plan.changes) + len(plan.problems)), _what_next(plan, held))
+    return FOUND if plan.problems or held else DONE
 
 
-def _document(plan: Plan, *, is_held: bool) -> dict[str, Any]:
+def _document(plan: Plan, held: Plan | None) -> dict[str, Any]:
     brake = plan.brake
     return {
         "hash": plan.digest,
         "counts": plan.counts,
         "brake": {
-            "held": is_held,
+            "held": held.digest if held else None,
             "disabled_or_moved": brake.risky,
             "existing": brake.existing,
             "percent": brake.percent,
@@ -114,27 +113,25 @@ def _changes(plan: Plan) -> list[tuple[object, ...]]:
     """Return the rows of the changes; the metadata of a session is one row."""
     rows: dict[tuple[str, str], tuple[object, list[str]]] = {}
     for change in plan.changes:
-        _, what = rows.setdefault((change.session, change.action), (change.schedule_id, []))
-        for name, (before, after) in change.values.items():
-            is_new = change.schedule_id is None or change.action == Action.METADATA
-            there = " (changed there)" if name in change.drifted else ""
-            what.append(f"{name} {_shown(after)}" if is_new else f"{name} {_shown(before)} -> {_shown(after)}{there}")
+        rows.setdefault((change.session, change.action), (change.schedule_id, []))[1].append(change.in_words)
     return [(session, action, schedule, ", ".join(what)) for (session, action), (schedule, what) in rows.items()]
 
 
-def _shown(value: object) -> str:
-    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _brake_text(plan: Plan, *, is_held: bool) -> str:
-    brake = plan.brake
-    what = f"{brake.risky:,} of {out.count(brake.existing, 'schedule')} would be disabled, moved or given back"
-    if is_held:
-        rest = " (gradeway sessions apply --now does the rest)" if plan.harmless.changes else ""
-        return f"{what}: it needs approval: gradeway sessions apply --approve {plan.digest} --reason TEXT{rest}"
-    if brake.is_on:
-        return f"{what}, and that is approved"
+def _what_next(plan: Plan, held: Plan | None) -> str:
+    rest = plan.but(held)
+    if held:
+        more = f"; the other changes: gradeway sessions apply {rest.digest}" if rest.changes else ""
+        return _held_text(held) + more
+    if plan.brake.is_on:
+        return f"to do it, as was approved: gradeway sessions apply {plan.digest}"
     return f"to do it: gradeway sessions apply {plan.digest}" if plan.changes else "nothing is to be done"
+
+
+def _held_text(held: Plan) -> str:
+    what = (
+        f"{held.brake.risky:,} of {out.count(held.brake.existing, 'schedule')} would be disabled, moved or given back"
+    )
+    return f"{what}: it needs approval: gradeway sessions apply --approve {held.digest} --reason TEXT"
 
 
 def approve_plan(digest: str, reason: str) -> None:
@@ -177,7 +174,7 @@ def _applied_text(applied: Applied) -> Iterator[RenderableType]:
     )
     yield f"{out.count(applied.plan.unchanged, 'session')} unchanged"
     if applied.held:
-        yield _brake_text(applied.held, is_held=True)
+        yield _held_text(applied.held)
     if applied.plan.problems:
         yield f"{out.count(len(applied.plan.problems), 'session')} not told: gradeway sessions plan"
 

@@ -7,6 +7,8 @@ before a task runs.
 from __future__ import annotations
 
 import logging
+import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SHOWN = 20
+ASKED_HOURS = 21  # longer than a question waits for its answer
 APPROVE, APPROVED = "approve_sessions", "approve"  # the DAG that asks, and its task
 
 
@@ -65,25 +68,37 @@ def _sync() -> Iterator[Sync]:
 
 def plan() -> dict[str, Any]:
     """Work out what would be written to Questionmark; return the hash of what goes now and of what a person decides."""
+    from gradeway.sessions import outbox
+
     with _sync() as sync:
         found = sync.plan()
-        held = sync.is_held(found)
+        held = sync.held(found)
+        asked = outbox.asked_at(sync.store, held.digest, ASKED_HOURS) if held else ""
     for problem in found.problems:
         log.warning("session %r: %s (%s)", problem.session, problem.reason.meaning, problem.reason.value)
-    now = found.harmless if held else found
+    now = found.but(held)
     return {
         "hash": now.digest if now.changes else "",
-        "held": found.risky.digest if held else "",
-        "told": _told(found),
+        "held": held.digest if held else "",
+        "asked": asked,
+        "told": _told(held) if held else "",
         "counts": found.counts,
     }
 
 
-def _told(found: Plan) -> str:
-    names = list(dict.fromkeys(change.session for change in found.risky.changes))
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    risky, existing = found.brake.risky, found.brake.existing
-    return f"{risky} of {existing} exams would be disabled, moved or given back: {', '.join(names[:SHOWN])}{more}"
+def _told(held: Plan) -> str:
+    """Return what a person is asked, in Markdown."""
+    kinds = Counter(str(change.action) for change in held.changes)
+    lines = [f"- {_plain(change.session)}: {_plain(change.in_words)}" for change in held.changes[:SHOWN]]
+    if len(held.changes) > SHOWN:
+        lines.append(f"- and {len(held.changes) - SHOWN} more: `gradeway sessions plan --limit 0` shows all")
+    what = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    return "\n".join([f"{what}, of {held.brake.existing} exams:", "", *lines])
+
+
+def _plain(text: str) -> str:
+    """Return text that Markdown takes as it is."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~&])", r"\\\1", " ".join(text.split()))
 
 
 def is_held(digest: str) -> bool:

@@ -31,7 +31,7 @@ from gradeway.settings import Settings
 from gradeway.store import tenants
 from gradeway.store.engine import Store
 from gradeway.store.exams import QUESTIONMARK, Attempt, ExamSession, SessionSchedule
-from gradeway.store.lock import alone
+from gradeway.store.lock import COLLECT, alone
 from gradeway.vendors import delivery
 from gradeway.vendors.delivery import Schedule
 from gradeway.vendors.questionmark import Questionmark
@@ -99,18 +99,19 @@ def collect(store: Store, client: Questionmark, settings: Settings, *, full: boo
     inbox = Zone(settings.landing).inbox(SPEC.inbox)
     inbox.mkdir(parents=True, exist_ok=True)
     # Two that read at the same time could hand over in the other order.
-    with alone(store, "collect", PATIENCE) as held:
+    with alone(store, COLLECT, PATIENCE) as held:
         if not held:
             msg = "another run is collecting results; try again when it is done"
             raise SyncBusyError(msg)
-        full = full or _is_due(tenants.read_at(store, QUESTIONMARK), clock.now())
+        begun = clock.now()
+        full = full or _is_due(tenants.read_at(store, QUESTIONMARK), begun)
         collector = _Collector(store, client, settings, full=full)
         try:
             collector.read()
         finally:
             done = collector.finish(inbox)
-        if full and not done.failed:
-            tenants.note_read(store, QUESTIONMARK, clock.now())
+        if full:
+            tenants.note_read(store, QUESTIONMARK, begun)
     log.info("collected %d attempts on %d schedules: %d results", done.attempts, done.schedules, done.handed_over)
     return done
 

@@ -32,8 +32,10 @@ def counting(attempts: Iterable[Attempt], rule: str | None, settings: Settings) 
     """Return the finished attempt that counts by a schedule's rule; without a rule it is the last.
 
     Scores are compared as parts of their maximum; an attempt without one is neither best nor worst.
+    One that somebody disabled counts only where there is no other.
     """
     finished = [each for each in attempts if each.result and is_finished(each.result.status, settings)]
+    finished = [each for each in finished if not each.disabled] or finished
     finished.sort(key=_order)
     scored = [each for each in finished if _ratio(each) is not None]
     if rule in {BEST, WORST} and scored:

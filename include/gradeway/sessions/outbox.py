@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gradeway import clock
 from gradeway.errors import UnknownPlanError, UnknownSessionError
-from gradeway.sessions.plan import Plan
+from gradeway.sessions.plan import Change, Plan
 from gradeway.sessions.reasons import Action, Outcome
 from gradeway.sessions.wanted import WITHDRAWN, Subject
 from gradeway.store import exams
@@ -57,19 +57,22 @@ def _unsettled(session: Session) -> Iterable[Intent]:
     return session.scalars(query.order_by(Intent.id))
 
 
-def keep(store: Store, plan: Plan) -> None:
-    """Keep a plan, so that it can be approved and begun by its digest."""
+def keep(store: Store, plan: Plan, *, held: bool = False) -> None:
+    """Keep a plan, so that it can be approved and begun by its digest; ``held`` if it waits for a person."""
     content = {
-        "changes": [change.document() for change in plan.changes],
+        "changes": [change.document() | {"mark": change.mark} for change in plan.changes],
         "counts": plan.counts,
         "risky": [_mark(change.session, change.body) for change in plan.risky.changes],
         "existing": plan.brake.existing,
     }
-    values = {"content": content, "made_at": clock.now()}
+    now = clock.now()
+    values = {"content": content, "made_at": now}
     try:
         with store.writing() as session:
-            session.add(exams.Plan(system=QUESTIONMARK, digest=plan.digest, **values))
+            session.add(exams.Plan(system=QUESTIONMARK, digest=plan.digest, held_at=now if held else None, **values))
     except IntegrityError:
+        if held:
+            values["held_at"] = func.coalesce(exams.Plan.held_at, now)
         with store.writing() as session:
             session.execute(update(exams.Plan).where(*_of(plan.digest)).values(values))
 
@@ -83,7 +86,7 @@ def _of(digest: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 
 
 def approve(store: Store, digest: str, who: str, reason: str) -> None:
-    """Approve a plan that the brake holds.
+    """Approve a plan that waits; to approve again what was carried out, if only in part, changes nothing.
 
     Raises:
         UnknownPlanError: there is no plan of that digest.
@@ -92,24 +95,38 @@ def approve(store: Store, digest: str, who: str, reason: str) -> None:
         row = _plan(session, digest)
         if row is None:
             raise UnknownPlanError(digest)
+        if row.applied_at and row.applied_at >= row.made_at:
+            return
+        is_new = row.approved_at is None or row.approved_at < row.made_at
+        if not is_new and _left_of(session, row, row.approved_at) != set(row.content["risky"]):
+            return
         row.approved_at, row.approved_by, row.reason = clock.now(), who, reason
 
 
-def is_approved(store: Store, plan: Plan, hours: int) -> bool:
-    """Whether every risky change of a plan was approved and not made since.
+def held(store: Store, plan: Plan, hours: int) -> Plan | None:
+    """Return the part of a plan that waits for a person: what the brake counts, and nobody approved and saw done.
 
-    So an approval also holds for what a run that died has left over, and for nothing twice.
+    What waited once goes on waiting although the brake is off by now: exams that were added, or
+    that are refused today, are no approval of the others.
     """
+    since = clock.now() - timedelta(hours=hours)
+    ours = exams.Plan.system == QUESTIONMARK
+    is_approved = exams.Plan.approved_at > since
+    waits = exams.Plan.held_at.is_not(None), or_(exams.Plan.approved_at.is_(None), ~is_approved)
     with store.session() as session:
-        recent = exams.Plan.approved_at > clock.now() - timedelta(hours=hours)
-        rows = session.scalars(select(exams.Plan).where(exams.Plan.system == QUESTIONMARK, recent))
-        approved = set().union(*(_left_of(session, row) for row in rows))
-    return approved.issuperset(_mark(change.session, change.body) for change in plan.risky.changes)
+        approved = session.scalars(select(exams.Plan).where(ours, is_approved))
+        said_yes = set().union(*(_left_of(session, row, row.approved_at) for row in approved))
+        held_back = session.scalars(select(exams.Plan).where(ours, *waits))
+        waiting = set().union(*(_left_of(session, row, row.held_at) for row in held_back))
+    marks = [(change, _mark(change.session, change.body)) for change in plan.risky.changes]
+    held = [change for change, mark in marks if mark not in said_yes and (plan.brake.is_on or mark in waiting)]
+    return plan.part(held) if held else None
 
 
-def _left_of(session: Session, row: exams.Plan) -> set[str]:
+def _left_of(session: Session, row: exams.Plan, since: datetime | None) -> set[str]:
+    """Return the risky changes of a plan that were not made since an instant."""
     done = select(Intent.subject, Intent.body).where(
-        Intent.system == QUESTIONMARK, Intent.state == IntentState.DONE, Intent.ended_at >= row.approved_at
+        Intent.system == QUESTIONMARK, Intent.state == IntentState.DONE, Intent.ended_at >= since
     )
     return set(row.content["risky"]) - {_mark(subject, body) for subject, body in session.execute(done)}
 
@@ -118,12 +135,54 @@ def _mark(subject: str, body: Mapping[str, Any]) -> str:
     return json.dumps([subject, body], sort_keys=True, ensure_ascii=False)
 
 
-def begin(store: Store, plan: Plan) -> list[Intent]:
-    """Commit the intents of a whole plan and return them in its order."""
-    with store.writing() as session:
-        row = _plan(session, plan.digest)
+def left_of(store: Store, digest: str, now: Plan) -> Plan | None:
+    """Return what is left to do of a plan that was kept, or None if by now it would be something else.
+
+    So the digest of a plan also stands for what a run of it that died has left over.
+    """
+    with store.session() as session:
+        row = _plan(session, digest)
         if row is None:
-            raise UnknownPlanError(plan.digest)
+            return None
+        done = select(Intent.subject, Intent.action, Intent.body).where(
+            Intent.plan_id == row.id, Intent.state == IntentState.DONE, Intent.ended_at >= row.made_at
+        )
+        made = {_write(subject, action, body) for subject, action, body in session.execute(done)}
+    there = {change.mark for change in now.changes}
+    wanted = {
+        each["mark"]: _write(each["session"], each["action"], _body(each["values"])) for each in row.content["changes"]
+    }
+    if any(mark not in there and write not in made for mark, write in wanted.items()):
+        return None
+    return now.part(change for change in now.changes if change.mark in wanted)
+
+
+def _body(values: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    return {name: after for name, (_, after) in values.items()}
+
+
+def _write(subject: str, action: str, body: Mapping[str, Any]) -> str:
+    return json.dumps([subject, action, body], sort_keys=True, ensure_ascii=False)
+
+
+def asked_at(store: Store, digest: str, hours: int) -> str:
+    """Return when a person was asked about a plan: the same for so many hours, then anew."""
+    now = clock.now()
+    with store.writing() as session:
+        row = _plan(session, digest)
+        if row is None:
+            raise UnknownPlanError(digest)
+        if row.asked_at is None or row.asked_at < now - timedelta(hours=hours):
+            row.asked_at = now
+        return row.asked_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def begin(store: Store, digest: str, changes: Sequence[Change]) -> list[Intent]:
+    """Commit the intents of changes that a kept plan has, and return them in their order."""
+    with store.writing() as session:
+        row = _plan(session, digest)
+        if row is None:
+            raise UnknownPlanError(digest)
         intents = [
             Intent(
                 system=QUESTIONMARK,
@@ -136,7 +195,7 @@ def begin(store: Store, plan: Plan) -> list[Intent]:
                 outcome="",
                 detail="",
             )
-            for change in plan.changes
+            for change in changes
         ]
         session.add_all(intents)
         session.flush()
@@ -207,10 +266,10 @@ def _link(session: Session, name: str, schedule_id: int, told: Mapping[str, Mapp
     session.merge(SessionSchedule(session_id=session_id, schedule_id=schedule_id, told=after, synced_at=clock.now()))
 
 
-def applied(store: Store, plan: Plan) -> None:
+def applied(store: Store, digest: str) -> None:
     """Note that a plan was carried out to its end."""
     with store.writing() as session:
-        session.execute(update(exams.Plan).where(*_of(plan.digest)).values(applied_at=clock.now()))
+        session.execute(update(exams.Plan).where(*_of(digest)).values(applied_at=clock.now()))
 
 
 def withdraw(store: Store, name: str, *, undo: bool = False) -> None:

@@ -50,7 +50,24 @@ class Change:
         """Whether it takes an existing exam away, moves it, or gives back what somebody took away there."""
         given_back = self.action in {Action.CREATE, Action.ENABLE} and bool({"ID", "Disabled"} & set(self.drifted))
         moved = self.action is not Action.CREATE and bool(MOVING & self.values.keys())
-        return self.action is Action.DISABLE or given_back or moved
+        ended = self.action is not Action.CREATE and self.body.get("ResumeAllowed") is False
+        return self.action is Action.DISABLE or given_back or moved or ended
+
+    @property
+    def in_words(self) -> str:
+        """What it changes, from what to what."""
+        return ", ".join(self._in_words(name) for name in self.values)
+
+    def _in_words(self, name: str) -> str:
+        before, after = (_shown(value) for value in self.values[name])
+        is_new = self.schedule_id is None or self.action is Action.METADATA
+        there = " (changed there)" if name in self.drifted else ""
+        return f"{name} {after}" if is_new else f"{name} {before} -> {after}{there}"
+
+    @property
+    def mark(self) -> str:
+        """What it does, as text: the same for the same write, whichever schedule a session has got meanwhile."""
+        return json.dumps([self.session, self.action, self.write["values"]], ensure_ascii=False)
 
     @property
     def write(self) -> dict[str, Any]:
@@ -61,6 +78,10 @@ class Change:
     def document(self) -> dict[str, Any]:
         """Return all of it for JSON."""
         return self.write | {"drifted": list(self.drifted)}
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @dataclass(frozen=True)
@@ -115,19 +136,15 @@ class Plan:
     @property
     def risky(self) -> Plan:
         """The part that the brake counts."""
-        return self._part(change for change in self.changes if change.is_risky)
+        return self.part(change for change in self.changes if change.is_risky)
 
-    @property
-    def harmless(self) -> Plan:
-        """The part that the brake does not count."""
-        return self._part(change for change in self.changes if not change.is_risky)
+    def but(self, other: Plan | None) -> Plan:
+        """The part that is not another part."""
+        marks = {change.mark for change in other.changes} if other else set()
+        return self.part(change for change in self.changes if change.mark not in marks)
 
-    @property
-    def parts(self) -> tuple[Plan, ...]:
-        """What can be carried out by itself: the whole, and its two parts where the brake is on."""
-        return (self, self.harmless, self.risky) if self.brake.is_on else (self,)
-
-    def _part(self, some: Iterable[Change]) -> Plan:
+    def part(self, some: Iterable[Change]) -> Plan:
+        """The part that has only some of the changes."""
         changes = tuple(some)
         brake = replace(self.brake, risky=sum(change.is_risky for change in changes))
         return replace(self, changes=changes, brake=brake)

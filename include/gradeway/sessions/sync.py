@@ -36,7 +36,7 @@ from gradeway.settings import Settings
 from gradeway.store import tenants
 from gradeway.store.engine import Store
 from gradeway.store.exams import QUESTIONMARK, Intent, IntentState
-from gradeway.store.lock import alone
+from gradeway.store.lock import SYNC, alone
 from gradeway.vendors.connection import Endpoint
 from gradeway.vendors.delivery import Schedule, ScheduleValues
 from gradeway.vendors.odata import wire
@@ -44,7 +44,6 @@ from gradeway.vendors.questionmark import Questionmark
 
 log = logging.getLogger(__name__)
 
-LOCK = "sync"
 PATIENCE = 30  # seconds to wait for another run
 UNKNOWN_IN_A_ROW = 3
 
@@ -119,15 +118,15 @@ class Sync:
             SettingsError: the file of deliveries is wrong.
             VendorError: the delivery system could not be read.
         """
-        with alone(self.store, LOCK) as held:
+        with alone(self.store, SYNC) as held:
             return self._plan(settle=held)
 
-    def is_held(self, plan: Plan) -> bool:
-        """Whether the brake holds a plan: it takes away or moves too much, and nobody approved."""
-        return plan.brake.is_on and not outbox.is_approved(self.store, plan, self.settings.sessions_approval_hours)
+    def held(self, plan: Plan) -> Plan | None:
+        """Return the part of a plan that waits for a person: it takes away or moves too much, and nobody approved."""
+        return outbox.held(self.store, plan, self.settings.sessions_approval_hours)
 
     def apply(self, digest: str) -> Applied:
-        """Carry out exactly the plan, or the part of a held plan, of a digest.
+        """Carry out exactly the plan of a digest, or what a run of it that died left over.
 
         Raises:
             PlanStaleError: there is something else to do by now; nothing was sent.
@@ -150,25 +149,26 @@ class Sync:
     def _run(self, digest: str | None) -> Applied:
         with self._alone():
             plan = self._plan(settle=True)
+            held = self.held(plan)
             if digest is None:
-                return self._all_but_held(plan)
-            part = next((part for part in plan.parts if part.digest == digest), None)
+                return self._all_but(held, plan)
+            part = outbox.left_of(self.store, digest, plan)
             if part is None:
                 raise PlanStaleError(plan.digest)
-            if self.is_held(part):
-                raise BrakeError(part.digest, f"would disable or move {part.brake.risky} of {part.brake.existing}")
-            return self._carry_out(part)
+            if held and len(part.but(held).changes) < len(part.changes):
+                raise BrakeError(held.digest, f"would disable or move {held.brake.risky} of {held.brake.existing}")
+            return self._carry_out(part, digest)
 
-    def _all_but_held(self, plan: Plan) -> Applied:
-        if not self.is_held(plan):
-            return self._carry_out(plan)
-        applied = self._carry_out(plan.harmless)
-        applied.held = plan.risky
+    def _all_but(self, held: Plan | None, plan: Plan) -> Applied:
+        rest = plan.but(held)
+        outbox.keep(self.store, rest)
+        applied = self._carry_out(rest, rest.digest)
+        applied.held = held
         return applied
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        with alone(self.store, LOCK, self._patience) as held:
+        with alone(self.store, SYNC, self._patience) as held:
             if not held:
                 msg = "another run is applying a plan; try again when it is done"
                 raise SyncBusyError(msg)
@@ -183,8 +183,10 @@ class Sync:
         if settle:
             self._link_found(tenant)
         plan = make_plan(outbox.subjects(self.store), tenant, self.settings, deliveries)
-        for part in plan.parts:
-            outbox.keep(self.store, part)
+        outbox.keep(self.store, plan)
+        if held := self.held(plan):
+            outbox.keep(self.store, held, held=True)
+            outbox.keep(self.store, plan.but(held))
         return plan
 
     def _settle_all(self) -> None:
@@ -217,15 +219,17 @@ class Sync:
                 metadata = {each.key: each.value for each in self.client.metadata(schedule.id)}
                 outbox.link(self.store, subject.session.name, schedule.id, metadata)
 
-    def _carry_out(self, plan: Plan) -> Applied:
+    def _carry_out(self, plan: Plan, digest: str) -> Applied:
         run = _Run(self.store, self.client, Applied(plan))
         # a schedule without its metadata is an exam; metadata alone is nothing
-        intents = sorted(outbox.begin(self.store, plan), key=lambda each: each.action == Action.METADATA)
+        intents = sorted(
+            outbox.begin(self.store, digest, plan.changes), key=lambda each: each.action == Action.METADATA
+        )
         for number, intent in enumerate(intents, 1):
             if self._progress:
                 self._progress(f"write {number:,} of {len(intents):,}")
             run.send(intent)
-        outbox.applied(self.store, plan)
+        outbox.applied(self.store, digest)
         return run.applied
 
 
@@ -311,8 +315,8 @@ def _effect(client: Questionmark, intent: Intent) -> int | None:
     """Read whether an intent took effect: return the schedule it was about, or None."""
     if intent.action == Action.CREATE:
         of_group = client.find(Schedule, ("GroupID", "eq", intent.body["GroupID"]))
-        wanted = intent.body["ExternalID"]
-        return next((each.id for each in of_group if each.external_id == wanted), None)
+        wanted = intent.body["ExternalID"], None  # an exception for one participant is another schedule
+        return next((each.id for each in of_group if (each.external_id, each.participant_id) == wanted), None)
     schedule = client.get(Schedule, int(intent.target))
     if schedule is None:
         return None

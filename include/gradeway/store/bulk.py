@@ -38,11 +38,11 @@ ORDER BY column_id, learner_id
 """
 KEEP_OLD = """
 INSERT INTO grade_history (column_id, learner_id, batch_id, line, value, replaced_by_batch, replaced_by_line)
-SELECT column_id, learner_id, old_batch, old_line, old_value, :batch, line FROM differing WHERE old_batch < :batch
+SELECT column_id, learner_id, old_batch, old_line, old_value, :batch, line FROM differing WHERE old_batch <= :batch
 """
 UPDATE_CHANGED = """
 UPDATE grade SET value = d.value, batch_id = :batch, line = d.line FROM differing d
-WHERE d.old_batch < :batch AND grade.column_id = d.column_id AND grade.learner_id = d.learner_id
+WHERE d.old_batch <= :batch AND grade.column_id = d.column_id AND grade.learner_id = d.learner_id
 """
 CONFIRM = """
 UPDATE grade SET batch_id = :batch, line = s.line FROM staged_grade s

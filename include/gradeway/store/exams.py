@@ -102,7 +102,10 @@ class SessionSchedule(Base):
 
 
 class Plan(Base):
-    """A list of changes that an outside system would get, by the hash of its content."""
+    """A list of changes that an outside system would get, by the hash of its content.
+
+    ``held_at`` is when it first had to wait for a person, ``asked_at`` when one was last asked.
+    """
 
     __tablename__ = "plan"
     __table_args__ = (UniqueConstraint("system", "digest"),)
@@ -115,6 +118,8 @@ class Plan(Base):
     approved_at: Mapped[datetime | None] = mapped_column(Instant)
     approved_by: Mapped[str] = mapped_column(Text, server_default="")
     reason: Mapped[str] = mapped_column(Text, server_default="")
+    held_at: Mapped[datetime | None] = mapped_column(Instant)
+    asked_at: Mapped[datetime | None] = mapped_column(Instant)
     applied_at: Mapped[datetime | None] = mapped_column(Instant)
 
 

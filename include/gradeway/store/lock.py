@@ -17,6 +17,7 @@ from gradeway.store.engine import Store
 # On PostgreSQL an advisory lock has two numbers: this one, "GWAY", says that it is ours.
 OURS = 0x47574159
 TRIES = 5  # a second
+SYNC, COLLECT = "sync", "collect"  # what there are runs of
 
 
 @contextmanager

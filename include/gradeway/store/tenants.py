@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
-from gradeway.errors import TenantChangedError
+from gradeway.errors import SyncBusyError, TenantChangedError
 from gradeway.store.engine import Store
 from gradeway.store.exams import Attempt, Intent, Plan, SessionSchedule, Tenant
+from gradeway.store.lock import COLLECT, SYNC, alone
 
 
 def hold(store: Store, system: str, url: str) -> None:
@@ -47,7 +48,19 @@ def note_read(store: Store, system: str, moment: datetime) -> None:
 
 
 def forget(store: Store, system: str) -> int:
-    """Forget a system's tenant with all that was known of it but the grades; return how many schedules that were."""
+    """Forget a system's tenant with all that was known of it but the grades; return how many schedules that were.
+
+    Raises:
+        SyncBusyError: a run is under way, which would go on with what it knows.
+    """
+    with alone(store, SYNC) as no_sync, alone(store, COLLECT) as no_collect:
+        if not (no_sync and no_collect):
+            msg = "a run with the tenant of now is under way; try again when it is done"
+            raise SyncBusyError(msg)
+        return _forget(store, system)
+
+
+def _forget(store: Store, system: str) -> int:
     with store.writing() as session:
         gone = session.execute(delete(SessionSchedule)).rowcount  # type: ignore[attr-defined]
         for table in (Attempt, Intent, Plan, Tenant):
