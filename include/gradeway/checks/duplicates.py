@@ -7,7 +7,9 @@ hashes are compared exactly.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -51,42 +53,62 @@ class Duplicates:
         if len(run):
             self._runs.append(run)
 
-    def compare(self, frames: Iterable[pd.DataFrame]) -> tuple[list[Finding], Iterator[pd.DataFrame]]:
-        """Return what is found on the rows that share a key, and the rows that were held back in vain."""
+    def compare(self, again: Callable[[], Iterable[pd.DataFrame]]) -> tuple[list[Finding], Iterator[pd.DataFrame]]:
+        """Return what is found on the rows that share a key, and the rows that were held back in vain.
+
+        ``again`` yields the slices once more.
+        """
         if not self._held_back:
             return [], iter(())
-        suspects = np.array(list(self._suspects), dtype=np.uint64)
-        alike = [frame.loc[np.isin(self._hash(frame), suspects)] for frame in frames]
-        groups: dict[tuple[str, ...], dict[int, Any]] = {}
-        for frame in alike:
-            for line, row in frame.to_dict("index").items():
-                key = tuple(row[name] for name in self._key)
-                groups.setdefault(key, {})[int(str(line))] = self._values(row)
-        findings = [finding for group in groups.values() for finding in _judge(group)]
-        in_vain = self._held_back.difference(finding.line for finding in findings if finding.line)
-        return findings, (frame.loc[frame.index.isin(list(in_vain))] for frame in alike if in_vain)
+        suspects = np.sort(np.fromiter(self._suspects, dtype=np.uint64))
+        groups: dict[tuple[str, ...], _Group] = {}
+        for frame in again():
+            alike = frame.loc[_among(self._hash(frame), suspects)]
+            names = [name for name in alike.columns if name not in self._key]
+            texts = {name: alike[name].to_numpy(dtype=object) for name in alike.columns}
+            keys = zip(*(texts[name] for name in self._key), strict=True)
+            rows = zip(*(texts[name] for name in names), strict=True) if names else repeat(())
+            for line, key, cells in zip(alike.index.tolist(), keys, rows, strict=False):
+                group = groups.setdefault(key, _Group(cells))
+                group.lines.append(line)
+                group.agree = group.agree and (cells == group.cells or self._agree(names, cells, group.cells))
+        findings = [finding for group in groups.values() for finding in group.judge()]
+        in_vain = list(self._held_back.difference(finding.line for finding in findings if finding.line))
+        return findings, (frame.loc[frame.index.isin(in_vain)] for frame in (again() if in_vain else ()))
+
+    def _agree(self, names: Sequence[str], some: tuple[str, ...], others: tuple[str, ...]) -> bool:
+        """Tell whether cells say the same, however they are written."""
+        return all(
+            cell == other or (cell and other and self._value(name, cell) == self._value(name, other))
+            for name, cell, other in zip(names, some, others, strict=True)
+        )
+
+    def _value(self, name: str, cell: str) -> object:
+        return self._columns[name].metadata["parser"](cell)
 
     def _hash(self, frame: pd.DataFrame) -> Hashes:
         return pd.util.hash_pandas_object(frame[self._key], index=False).to_numpy()
 
-    def _values(self, row: dict[Any, str]) -> dict[str, Any]:
-        return {
-            name: self._columns[name].metadata["parser"](cell) if cell else None
-            for name, cell in row.items()
-            if name not in self._key
-        }
-
 
 def _among(some: Hashes, run: Hashes) -> npt.NDArray[np.bool_]:
-    """Tell which of some sorted hashes are in a sorted run."""
+    """Tell which of some hashes are in a sorted run."""
     places = np.searchsorted(run, some)
     found: npt.NDArray[np.bool_] = run[np.minimum(places, len(run) - 1)] == some
     return found
 
 
-def _judge(group: dict[int, Any]) -> list[Finding]:
-    first, *others = group
-    if all(group[line] == group[first] for line in others):
-        return [Finding(Reason.DUPLICATE_COLLAPSED, line, "", f"the same as line {first}") for line in others]
-    places = ", ".join(str(line) for line in list(group)[:5])
-    return [Finding(Reason.DUPLICATE_CONFLICT, line, "", f"lines {places}") for line in group]
+@dataclass(slots=True)
+class _Group:
+    """The rows of one key: the cells of the first, all lines, and whether they say the same."""
+
+    cells: tuple[str, ...]
+    lines: list[int] = field(default_factory=list)
+    agree: bool = True
+
+    def judge(self) -> Iterator[Finding]:
+        first, *others = self.lines
+        if self.agree:
+            yield from (Finding(Reason.DUPLICATE_COLLAPSED, line, "", f"the same as line {first}") for line in others)
+        else:
+            places = ", ".join(str(line) for line in self.lines[:5])
+            yield from (Finding(Reason.DUPLICATE_CONFLICT, line, "", f"lines {places}") for line in self.lines)

@@ -51,7 +51,7 @@ class CheckedFile:
                 yield duplicates.first_of(good)
             self.sha256 = decoder.sha256
             self.findings += decoder.findings
-        found, rest = duplicates.compare(self._again())
+        found, rest = duplicates.compare(self._again)
         self.findings += found
         yield from rest
 
