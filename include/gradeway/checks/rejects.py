@@ -73,10 +73,12 @@ class _Layout:
         self._risky = re.compile(rb'(?:\A|%b)"?[=+\-@\t]' % re.escape(self._mark))  # lines that may hold a formula
         # in a reason's text, which no program reads again
         self._comma = ";" if settings.delimiter == "," else ","
-        self._names = read_header(text, spec, settings).names
+        found = read_header(text, spec, settings)
+        self._names, self._twice = found.names, found.twice
         known = {*REASON_COLUMNS, *spec.names.values(), UNREAD}
         self._unread = {place for place, name in enumerate(self._names) if name not in known}
-        self._corrected = not set(REASON_COLUMNS).isdisjoint(self._names)
+        left_out = {*REASON_COLUMNS, UNREAD}
+        self._left_out = {place for place, name in enumerate(self._names) if name in left_out}
         cells = self._source(self._split(header.removeprefix(BOM)))
         self.header = self._mark.join([*(name.encode() for name in REASON_COLUMNS), *cells]) + b"\n"
 
@@ -92,15 +94,16 @@ class _Layout:
         return self._mark.join([str(number).encode(), *reasons, guarded, *shown]) + b"\n"
 
     def _source(self, cells: list[bytes]) -> list[bytes]:
-        """Return the cells of the source, without those of an earlier reject file's reasons."""
-        if not self._corrected:
+        """Return the cells of the source: no reasons of an earlier reject file, no second column of a name."""
+        if not self._left_out:
             return cells
-        extra = len(self._names)
-        return [cell for place, cell in enumerate(cells) if place >= extra or self._names[place] not in REASON_COLUMNS]
+        return [cell for place, cell in enumerate(cells) if place not in self._left_out]
 
     def _read(self, raw: bytes) -> list[bytes]:
         """Return the cells of a line; what is not read, a new user's password for one, stays in the archive."""
         cells = self._split(raw)
+        if self._twice and len(cells) == len(self._names) - 1:
+            cells.insert(self._twice[1], b"")
         if not self._unread:
             return cells
         if len(cells) != len(self._names):

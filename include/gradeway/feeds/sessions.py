@@ -90,7 +90,9 @@ def _moments(frame: pd.DataFrame, default: ZoneInfo) -> Iterator[Row]:
         for name in DATES:
             try:
                 zone = ZoneInfo(tao.parse_zone(cells[ZONE])) if cells.get(ZONE) else default
-                moments[name] = tao.localise(tao.parse_date(cells[name]), zone) if cells.get(name) else None
+                moment = tao.parse_date(cells[name]) if cells.get(name) else None
+                is_told = moment and (moment.tzinfo or ZONE in cells)  # else the session's own zone decides
+                moments[name] = tao.localise(moment, zone) if moment and is_told else None
             except CellError as error:
                 troubles.add(error.reason)
         yield moments, troubles

@@ -72,6 +72,9 @@ class SessionLoader(GroupRows):
         except CellError as error:
             self.reject(row, error.reason)
             return False
+        if (reason := _order(row, found)) is not None:
+            self.reject(row, reason, "", "with the dates that the session has already" if found else "")
+            return False
         return found is None or self._may_become(row, found, fixed)
 
     def _may_become(self, row: Row, found: ExamSession, fixed: _Fixed) -> bool:
@@ -80,8 +83,6 @@ class SessionLoader(GroupRows):
             self.reject(row, Reason.GROUP_FIXED, "group_name")
         elif found.id in fixed.begun and any(new != old for new, old in taken):
             self.reject(row, Reason.DELIVERY_FIXED)
-        elif (reason := _order(row, found)) is not None:
-            self.reject(row, reason, "", "with the dates that the session has already")
         else:
             return True
         return False
@@ -118,9 +119,11 @@ def _instants(row: Row, found: ExamSession | None, default: ZoneInfo) -> dict[st
     return {name: localise(date, zone) if date else None for name, date in dates.items()}
 
 
-def _order(row: Row, found: ExamSession) -> Reason | None:
+def _order(row: Row, found: ExamSession | None) -> Reason | None:
     """Return what is wrong with the dates once those of the row stand beside those that are there."""
-    start, end, submission = (row.values.get(name, getattr(found, FIELDS[name])) for name in (START, END, SUBMISSION))
+    start, end, submission = (
+        row.values.get(name, getattr(found, FIELDS[name], None)) for name in (START, END, SUBMISSION)
+    )
     if start and end and end < start:
         return Reason.DATE_ORDER
     if start and submission and submission < start:

@@ -170,7 +170,7 @@ def report_data(reader: ReaderDep, batch_id: BatchId) -> StreamingResponse:
 
 @router.get("/batches/{batch_id}/rejects")
 def reject_file(reader: ReaderDep, batch_id: BatchId) -> StreamingResponse:
-    """Download the rejected rows: the one thing here that holds learners' data."""
+    """Download the rejected rows, which hold learners' data."""
     return _download(reader, batch_id, lambda content: content["reject_file"], "text/plain; charset=utf-8")
 
 
@@ -242,9 +242,10 @@ def session_page(
         named = results.schedules(session, schedule=schedule)
         if not named:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"No session has schedule {schedule}.")
-        lines = list(results.lines(session, reader.settings, schedule=schedule))
-        shown = {"name": named[0][0], "schedule": schedule, "lines": lines[:GROUPS_SHOWN]}
-        return _html(request, "session.html.j2", hidden=len(lines[GROUPS_SHOWN:]), refresh=False, **shown)
+        lines = list(results.lines(session, reader.settings, schedule=schedule, limit=GROUPS_SHOWN))
+        hidden = results.attempts_on(session, schedule) - len(lines)
+        shown = {"name": named[0][0], "schedule": schedule, "lines": lines}
+        return _html(request, "session.html.j2", hidden=hidden, refresh=False, **shown)
 
 
 @router.get("/static/{name}")

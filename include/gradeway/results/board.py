@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from gradeway.settings import Settings
-from gradeway.store.exams import Attempt, ExamSession, SessionGroup, SessionSchedule
+from gradeway.store.exams import QUESTIONMARK, Attempt, ExamSession, SessionGroup, SessionSchedule
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ def board(session: Session, settings: Settings, limit: int) -> list[SessionLine]
             _count(settings.results_publish).label("finished"),
             _count(settings.results_review).label("review"),
         )
+        .where(Attempt.system == QUESTIONMARK)
         .group_by(Attempt.schedule_id)
         .subquery()
     )

@@ -83,7 +83,15 @@ def state_of(attempt: Attempt, settings: Settings) -> State:
     return State.STALE if clock.now() - begun > timedelta(days=settings.results_stale_days) else State.OPEN
 
 
-def lines(session: Session, settings: Settings, *, name: str = "", schedule: int | None = None) -> Iterable[Line]:
+def attempts_on(session: Session, schedule: int) -> int:
+    """Return how many attempts there are on a schedule."""
+    counted = select(func.count()).where(Attempt.system == QUESTIONMARK, Attempt.schedule_id == schedule)
+    return session.scalar(counted) or 0
+
+
+def lines(
+    session: Session, settings: Settings, *, name: str = "", schedule: int | None = None, limit: int | None = None
+) -> Iterable[Line]:
     """Yield the attempts, of one session or schedule if it is named, by session, learner and number."""
     wanted = select(ExamSession.name, Attempt).join(SessionSchedule, SessionSchedule.session_id == ExamSession.id)
     wanted = wanted.join(Attempt, Attempt.schedule_id == SessionSchedule.schedule_id).where(
@@ -92,7 +100,7 @@ def lines(session: Session, settings: Settings, *, name: str = "", schedule: int
     wanted = wanted.where(ExamSession.name == name) if name else wanted
     wanted = wanted.where(SessionSchedule.schedule_id == schedule) if schedule is not None else wanted
     order = (ExamSession.name, Attempt.learner, Attempt.participant, Attempt.started_at, Attempt.attempt)
-    for of, attempt in session.execute(wanted.order_by(*order)).tuples():
+    for of, attempt in session.execute(wanted.order_by(*order).limit(limit)).tuples():
         yield Line(of, attempt, state_of(attempt, settings))
 
 
