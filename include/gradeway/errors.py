@@ -15,6 +15,7 @@ try again what is not. Messages hold no learner's data: file names, line numbers
     ├── VendorError           an outside system did not do what was asked; names the call, not its data
     │   ├── VendorAwayError       it cannot be reached or is too busy; nothing was changed
     │   ├── VendorRefusedError    it said no; asking the same again gets the same answer
+    │   │   └── FileRefusedError      it will never take this file
     │   ├── VendorAnswerError     its answer is not what its documents say
     │   └── UnknownOutcomeError   a write may have taken effect or not; read before writing again
     ├── PlanError             a plan cannot be applied as asked
@@ -24,6 +25,8 @@ try again what is not. Messages hold no learner's data: file names, line numbers
     │   ├── UnknownSessionError   no session has that name
     │   └── SyncBusyError         another run is applying a plan to the same system
     ├── LaunchError           nobody can be launched into that schedule now
+    ├── FileChangedError      a file is not what was to be sent; nothing was
+    ├── CustodyError          result files cannot be watched or kept where they are
     ├── LostClaimError        another worker committed this batch first
     └── BatchFailedError      something unexpected; the batch is whole and will be tried again
 """
@@ -132,6 +135,16 @@ class VendorRefusedError(VendorError):
     """An outside system said no; asking the same again gets the same answer."""
 
 
+class FileRefusedError(VendorRefusedError):
+    """An outside system will never take this file; others it may."""
+
+
+class FileChangedError(GradewayError):
+    """A file is not, or no more, what was to be sent; the outside system got no whole request."""
+
+    transient = True
+
+
 class VendorAnswerError(VendorError):
     """An outside system's answer is not what its documents say."""
 
@@ -204,6 +217,10 @@ class SyncBusyError(PlanError):
 
 class LaunchError(GradewayError):
     """There is no link to hand on: the message says why, and names nobody."""
+
+
+class CustodyError(GradewayError):
+    """A folder of result files cannot be used as asked; names it and what to do."""
 
 
 class LostClaimError(GradewayError):

@@ -8,6 +8,8 @@ without pandas.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -305,16 +307,28 @@ def sandbox() -> None:
     """
 
 
+def sandbox_options(port: int) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Make the options that every sandbox has, with the port that it usually listens on."""
+    options = (
+        click.option(
+            "--port", type=click.IntRange(0, 65535), default=port, show_default=True, help="Port; 0 picks a free one."
+        ),
+        click.option(
+            "--data", type=click.Path(path_type=Path), required=True, help="Folder of the data; made when missing."
+        ),
+        click.option(
+            "--seed", type=click.Path(path_type=Path), help="JSON file of starting data, for an empty folder."
+        ),
+        click.option("--log", type=click.Path(path_type=Path), help="File to append every request to, as JSON lines."),
+        click.option("--user", default="sandbox", show_default=True, help="Login of the service account."),
+        click.option("--password", default="sandbox", show_default=True, help="Its password."),
+    )
+    return lambda function: functools.reduce(lambda made, option: option(made), reversed(options), function)
+
+
 @command(sandbox)
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=8411, show_default=True, help="Port; 0 picks a free one."
-)
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder of the data; made when missing.")
-@click.option("--seed", type=click.Path(path_type=Path), help="JSON file of starting data, for an empty folder.")
-@click.option("--log", type=click.Path(path_type=Path), help="File to append every request to, as JSON lines.")
+@sandbox_options(8411)
 @click.option("--area", default="123456", show_default=True, help="Customer number in the URL.")
-@click.option("--user", default="sandbox", show_default=True, help="Login of the service account.")
-@click.option("--password", default="sandbox", show_default=True, help="Its password.")
 def questionmark(
     port: int, data: Path, seed: Path | None, log: Path | None, area: str, user: str, password: str, output: str
 ) -> int:
@@ -332,6 +346,48 @@ def questionmark(
       gradeway sandbox questionmark --port 0 --data /tmp/qm --seed seed.json --log /tmp/qm.log
       curl -u sandbox:sandbox http://127.0.0.1:8411/deliveryodata/123456/Groups
     """
-    from gradeway.cli.sandbox import run_questionmark
+    from gradeway.cli.sandbox import Sandbox, run_questionmark
 
-    return run_questionmark(port, data, seed, log, area, (user, password), output)
+    return run_questionmark(Sandbox(port, data, seed, log, (user, password), output), area)
+
+
+@command(sandbox)
+@sandbox_options(8412)
+@click.option(
+    "--control-port",
+    type=click.IntRange(0, 65535),
+    default=8413,
+    show_default=True,
+    help="Second port, for /_sandbox/ while the first is offline; 0 picks a free one.",
+)
+def assessmentq(
+    port: int,
+    control_port: int,
+    data: Path,
+    seed: Path | None,
+    log: Path | None,
+    user: str,
+    password: str,
+    output: str,
+) -> int:
+    """Run a stand-in for assessmentQ, for results of offline exams.
+
+    Takes .aqr files and tells results, as the vendor says that its server does; the names of
+    paths and fields are the sandbox's own, as the vendor's are not public. Listens on loopback
+    only, keeps its data in the folder, and prints one line with its URLs when it is ready;
+    Ctrl-C or SIGTERM ends it. Without a seed it starts with three made-up exams. Under
+    /_sandbox/ tests play exams, ask for faults, set the clock and take the network away.
+
+    Exit code 2 if a port, the folder or the seed cannot be used.
+
+    \b
+    Examples:
+      gradeway sandbox assessmentq --data .gradeway/sandbox/assessmentq
+      gradeway sandbox assessmentq --port 0 --control-port 0 --data /tmp/aq --seed seed.json
+      curl --json '{"sitting": "510001-1", "do": "start"}' http://127.0.0.1:8412/_sandbox/play -o 510001-1.aqr
+      curl -u sandbox:sandbox -F file=@510001-1.aqr http://127.0.0.1:8412/api/offline-results
+      curl --json '{"online": false}' http://127.0.0.1:8413/_sandbox/network
+    """
+    from gradeway.cli.sandbox import Sandbox, run_assessmentq
+
+    return run_assessmentq(Sandbox(port, data, seed, log, (user, password), output), control_port)

@@ -102,12 +102,15 @@ def vendors() -> None:
 
 @command(vendors)
 def check(output: str) -> int:
-    """Tell whether the connection is right and what it may do.
+    """Tell whether the connections are right and what they may do.
 
     Asks the delivery system in AIRFLOW_CONN_GRADEWAY_QUESTIONMARK for its groups, monitoring
-    types and what the administrator may schedule. Only reads.
+    types and what the administrator may schedule, and the assessmentQ in
+    AIRFLOW_CONN_GRADEWAY_ASSESSMENTQ for all lists that its profile names: each that is set.
+    Only reads, so whether a file would be taken is not tried.
 
-    Exit code 1 if the system cannot be reached or refuses, or nothing could be scheduled.
+    Exit code 1 if a system cannot be reached or refuses, nothing could be scheduled, or a field
+    of the profile is unset or wrong.
 
     \b
     Examples:

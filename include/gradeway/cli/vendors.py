@@ -1,18 +1,20 @@
-"""`gradeway vendors check`: is the connection right, and what may it do."""
+"""`gradeway vendors check`: are the connections right, and what may they do."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradeway.cli import out
+from gradeway.cli import assessmentq, out
 from gradeway.cli.out import Field
 from gradeway.cli.shell import DONE, FOUND
 from gradeway.errors import SettingsError, VendorAnswerError, VendorAwayError, VendorError
 from gradeway.sessions.sync import administrator
 from gradeway.settings import Settings, load
-from gradeway.vendors.connection import from_environment
+from gradeway.vendors.assessmentq import CONNECTION as OFFLINE
+from gradeway.vendors.connection import from_environment, variable
 from gradeway.vendors.delivery import Administrator, Group, MonitoringType, Permission
 from gradeway.vendors.questionmark import CONNECTION, Questionmark
 
@@ -21,7 +23,7 @@ MONITORING = (Field("monitoring type", whole=True), Field("ID", number=True), Fi
 
 @dataclass
 class Found:
-    """What a check found; ``problems`` are what keeps us from working, each with its remedy."""
+    """What a check of Questionmark found; ``problems`` are what keeps us from working, each with its remedy."""
 
     url: str = ""
     administrator: dict[str, Any] | None = None
@@ -38,7 +40,24 @@ class Found:
 
 
 def check_vendors(output: str) -> int:
-    """Print what the connection may do; return the exit code."""
+    """Print what the connections may do; return the exit code."""
+    offline = assessmentq.check_assessmentq() if _is_set(OFFLINE) else None
+    delivery = _check_questionmark() if _is_set(CONNECTION) or not offline else None
+    problems = [{"connection": CONNECTION, **each} for each in (delivery.problems if delivery else [])]
+    problems += [{"connection": OFFLINE, **each} for each in (offline.problems if offline else [])]
+    if output == "json":
+        facts = vars(delivery or Found()) | {"problems": problems, "assessmentq": offline and vars(offline)}
+        out.print_json({"connection": delivery and CONNECTION, "ok": not problems, **facts})
+    else:
+        _print(delivery, offline, problems)
+    return FOUND if problems else DONE
+
+
+def _is_set(connection: str) -> bool:
+    return bool(os.environ.get(variable(connection), "").strip())
+
+
+def _check_questionmark() -> Found:
     settings, found = load(), Found()
     with Questionmark(from_environment(CONNECTION)) as client:
         found.url = client.transport.endpoint.url
@@ -46,11 +65,7 @@ def check_vendors(output: str) -> int:
             _look(client, settings, found)
         except VendorError as error:
             found.refuse(str(error), _remedy(error))
-    if output == "json":
-        out.print_json({"connection": CONNECTION, "ok": not found.problems, **vars(found)})
-    else:
-        _print(found)
-    return FOUND if found.problems else DONE
+    return found
 
 
 def _remedy(error: VendorError) -> str:
@@ -112,11 +127,11 @@ def _look_at_monitoring(client: Questionmark, settings: Settings, found: Found) 
     chosen = dict(_chosen(settings))
     types = {each.name or "": each for each in client.find(MonitoringType)}
     found.monitoring_types = [_monitoring(each, chosen) for each in types.values()]
-    for name, variable in chosen.items():
+    for name, setting in chosen.items():
         if name not in types:
-            found.refuse("a monitoring type that is set is not there", f"correct {variable}")
+            found.refuse("a monitoring type that is set is not there", f"correct {setting}")
         elif types[name].disabled:
-            found.refuse(f"monitoring type {name} is disabled there", f"enable it there, or set another in {variable}")
+            found.refuse(f"monitoring type {name} is disabled there", f"enable it there, or set another in {setting}")
 
 
 def _chosen(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -139,7 +154,19 @@ def _monitoring(each: MonitoringType, chosen: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _print(found: Found) -> None:
+def _print(delivery: Found | None, offline: assessmentq.Found | None, problems: list[dict[str, str]]) -> None:
+    if delivery:
+        _print_delivery(delivery)
+    if delivery and offline:
+        out.say("")
+    if offline:
+        out.say(out.facts(offline.facts()))
+    out.say(out.heading("Problems" if problems else "All is well"))
+    for problem in problems:
+        out.say(f"- {problem['what']}\n  {problem['remedy']}")
+
+
+def _print_delivery(found: Found) -> None:
     pairs: list[tuple[str, object]] = [("connection", CONNECTION), ("service", found.url)]
     if found.groups:
         pairs.append(("groups", f"{found.groups:,}"))
@@ -153,9 +180,6 @@ def _print(found: Found) -> None:
     out.say(out.facts(pairs))
     if found.monitoring_types:
         out.say(out.table(MONITORING, map(_monitoring_row, found.monitoring_types)))
-    out.say(out.heading("Problems" if found.problems else "All is well"))
-    for problem in found.problems:
-        out.say(f"- {problem['what']}\n  {problem['remedy']}")
 
 
 def _monitoring_row(item: dict[str, Any]) -> list[object]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Response
+from fastapi import FastAPI, HTTPException, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from gradeway.sandbox.faults import Fault
 from gradeway.sandbox.frame import Control, Frame, Refused
+from gradeway.sandbox.network import Network
 
 
 class Time(BaseModel):
@@ -25,6 +26,7 @@ def application(frame: Frame) -> FastAPI:
     _add_log(app, frame)
     _add_faults(app, frame)
     _add_clock(app, frame)
+    _add_network(app, frame)
     for name, control in frame.vendor.controls.items():
         _add_control(app, frame, name, control)
     app.mount("/", frame)
@@ -67,11 +69,22 @@ def _add_clock(app: FastAPI, frame: Frame) -> None:
         return {"now": frame.clock.now().isoformat()}
 
 
+def _add_network(app: FastAPI, frame: Frame) -> None:
+    @app.get("/_sandbox/network")
+    async def tell() -> Network:
+        return frame.network
+
+    @app.post("/_sandbox/network")
+    async def connect(network: Network, request: Request) -> Network:
+        await frame.connect(network, request.client)
+        return frame.network
+
+
 def _add_control(app: FastAPI, frame: Frame, name: str, control: Control) -> None:
-    @app.post(f"/_sandbox/{name}")
-    async def run(body: dict[str, Any]) -> dict[str, Any]:
+    @app.post(f"/_sandbox/{name}", response_model=None)
+    async def run(body: dict[str, Any]) -> dict[str, Any] | Response:
         try:
             done, _ = frame.vendor.documents.run(lambda: control(body, frame.clock.now()))
         except Refused as refused:
             raise HTTPException(refused.status, refused.message) from None
-        return done
+        return Response(done, media_type="application/octet-stream") if isinstance(done, bytes) else done

@@ -6,8 +6,9 @@ A fault is a JSON object:
 - ``kind``: see ``Fault.kind``
 - ``times`` (1): how many matching requests it spoils; ``after`` (0): how many it lets pass before
 - ``status`` (503), ``retry_after`` (none; a number of seconds, or an HTTP date as text),
-  ``message`` and ``body`` (the shape of the error, see the vendor's package) for kinds with a status
+  ``code``, ``message`` and ``body`` (the shape of the error, see the vendor's package) for kinds with a status
 - ``seconds``: how long to wait (slow: 1) or to hold the connection at most (timeout: 60)
+- ``bytes``: how much of the request's body arrives (cut, short: half of it)
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Kind = Literal[
-    "timeout_before", "timeout_after", "status", "status_after", "drop", "drop_after", "slow", "shape"
+    "timeout_before", "timeout_after", "status", "status_after", "drop", "drop_after", "cut", "short", "slow", "shape"
 ]  # fmt: skip
 
 
@@ -27,7 +28,8 @@ class Fault(BaseModel):
 
     Kinds: ``timeout_*`` holds the connection until the client goes away, ``status`` answers an
     error, ``drop`` drops the connection; each of them instead of doing the request, or with
-    ``_after`` once it is done and committed. ``slow`` waits and then does the request as usual;
+    ``_after`` once it is done and committed. ``cut`` drops it while the body is on its way; ``short``
+    does the request with as much of its body as arrived. ``slow`` waits and then does the request as usual;
     ``shape`` does it as usual, and an error of its own comes in the shape named by ``body``.
     """
 
@@ -39,9 +41,11 @@ class Fault(BaseModel):
     after: int = Field(0, ge=0)
     status: int = Field(503, ge=400, le=599)
     retry_after: int | str | None = None
+    code: str = ""
     message: str = "A fault was asked for."
     body: str = ""
     seconds: float | None = Field(None, ge=0, le=600)
+    bytes: int | None = Field(None, ge=0)
 
     @property
     def before(self) -> bool:

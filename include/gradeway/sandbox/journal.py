@@ -16,7 +16,7 @@ KEPT = 100_000
 
 @dataclass(frozen=True)
 class Entry:
-    """One request; ``properties`` are the names in its body, never the values."""
+    """One request; ``properties`` are the names in its body, never the values; ``sha256`` is a file's digest."""
 
     number: int
     at: str
@@ -27,6 +27,7 @@ class Entry:
     status: int | None
     took_effect: bool
     fault: str | None
+    sha256: str | None
 
 
 class Journal:

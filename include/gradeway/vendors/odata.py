@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
@@ -25,6 +25,7 @@ Clause = tuple[str, str, object]
 """One condition of a filter: the vendor's property name, the operator, the value."""
 
 OPERATORS = {"eq", "ne", "lt", "le", "gt", "ge"}
+VALUE = "value"
 NEXT_LINKS = ("odata.nextLink", "@odata.nextLink")
 INT64_MAX = 2**63 - 1
 INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,7}))?(Z|[+-]\d\d:\d\d)?", re.ASCII)
@@ -191,15 +192,15 @@ def _value(kind: Any, value: object, zone: tzinfo, inner_zone: tzinfo) -> object
     raise ValueError(msg)
 
 
-def rows(data: object, navigation: str = "") -> list[Any] | None:
+def rows(data: object, navigation: str = "", value: str = VALUE) -> list[Any] | None:
     """Return the entities of an answer, or None if it holds none.
 
-    They are its ``value``, or stand under a navigation property of a single entity.
+    They are its value, or stand under a navigation property of a single entity.
     """
-    found = data.get("value", data.get(navigation)) if isinstance(data, Mapping) else None
+    found = data.get(value, data.get(navigation)) if isinstance(data, Mapping) else None
     return found if isinstance(found, list) else None
 
 
-def next_link(data: Mapping[str, Any], navigation: str = "") -> object:
+def next_link(data: Mapping[str, Any], navigation: str = "", keys: Sequence[str] = NEXT_LINKS) -> object:
     """Return the link to what an answer, or a list expanded in it, was cut before; or None."""
-    return next((data[navigation + key] for key in NEXT_LINKS if data.get(navigation + key)), None)
+    return next((data[navigation + key] for key in keys if data.get(navigation + key)), None)

@@ -36,6 +36,7 @@ from gradeway.vendors.delivery import (
     told_names,
 )
 from gradeway.vendors.odata import Clause, Entity, int64, next_link, rows, wire
+from gradeway.vendors.pages import Paging
 from gradeway.vendors.transport import Answer, Effect, Manners, Transport
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ CONNECTION = "gradeway_questionmark"
 SERVICE = "deliveryodata"
 AREA = re.compile(r"[A-Za-z0-9]{1,32}")
 PAGE = 100
-MOST_PAGES = 10_000
+PAGING = Paging()
 HEADERS = {"MaxDataServiceVersion": "3.0"}
 SETTABLE = frozenset(get_type_hints(ScheduleValues))
 
@@ -269,7 +270,7 @@ class Questionmark:
         """Yield all that belongs under a row, of which the service expands no more than a page."""
         template = f"Groups({{id}})/{navigation}"
         if next_link(row, navigation) or len(rows(row, navigation) or []) < PAGE:
-            return self._unfold(row, template, navigation)
+            return PAGING.unfold(self.transport, row, template, navigation)
         return self._pages(template, {"id": group.id})
 
     def _pages(
@@ -281,21 +282,7 @@ class Questionmark:
     ) -> Iterator[Any]:
         method = "GET" if body is None else "POST"
         answer = self.transport.call(method, template, keys, query=query, body=body, effect=Effect.READ)
-        yield from self._unfold(answer.data, template)
-
-    def _unfold(self, data: Any, template: str, navigation: str = "") -> Iterator[Any]:  # noqa: ANN401
-        """Yield the entities of an answer and of all its continuations."""
-        seen: set[object] = set()
-        while (found := rows(data, navigation)) is not None:
-            yield from found
-            link = next_link(data, navigation)
-            if not link:
-                return
-            if not isinstance(link, str) or link in seen or len(seen) >= MOST_PAGES:
-                raise VendorAnswerError(self.transport.name("GET", template), "the continuation links have no end")
-            seen.add(link)
-            data, navigation = self.transport.follow(link, template).data, ""
-        raise VendorAnswerError(self.transport.name("GET", template), "the answer holds no list")
+        yield from PAGING.unfold(self.transport, answer.data, template)
 
 
 def _sendable(values: ScheduleValues) -> dict[str, object]:

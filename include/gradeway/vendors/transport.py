@@ -13,23 +13,20 @@ from __future__ import annotations
 import json
 import logging
 import random
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any, NoReturn, Self
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from gradeway import __version__, clock
+from gradeway import __version__
 from gradeway.errors import (
     UnknownOutcomeError,
     VendorAnswerError,
@@ -38,7 +35,9 @@ from gradeway.errors import (
     VendorRefusedError,
 )
 from gradeway.vendors.connection import CALLS_PER_SECOND, Endpoint, pace
+from gradeway.vendors.ending import End, trouble_of
 from gradeway.vendors.faults import fault, tellable, tellable_code
+from gradeway.vendors.upload import FileBody
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +45,6 @@ CHUNK = 65536
 LARGEST = 32 * 1024 * 1024
 READ_OF_ERROR = 65536
 KEPT_OF_ERROR = 2048
-TOO_MANY = 429
-PASSING = {TOO_MANY, 500, 502, 503, 504}
-REMEDIES = {401: "check the login and password", 403: "check the rights of the account"}
 PORTS = {"http": 80, "https": 443}
 
 _calling: ContextVar[bool] = ContextVar("_calling", default=False)
@@ -73,10 +69,14 @@ class Effect(Enum):
 
 @dataclass(frozen=True)
 class Manners:
-    """How patient and how polite we are; all in seconds but ``tries``."""
+    """How patient and how polite we are; all in seconds but ``tries``.
+
+    ``stall`` is how long a service may take nothing more of a file that is being sent.
+    """
 
     connect: float = 10
     read: float = 60
+    stall: float = 30
     interval: float = 1 / CALLS_PER_SECOND
     tries: int = 4
     backoff: float = 1
@@ -110,31 +110,6 @@ class _Call:
     name: str
     request: requests.PreparedRequest
     effect: Effect
-
-
-@dataclass(frozen=True)
-class _End:
-    """How one try ended: with a status, or with a trouble; ``sent`` if the service may have acted."""
-
-    status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    trouble: str = ""
-    sent: bool = True
-    passing: bool = True
-
-    @property
-    def succeeded(self) -> bool:
-        return not self.trouble and self.status is not None and 200 <= self.status < 300
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a write that ended so may or may not have taken effect."""
-        return self.sent and (self.status is None or self.status < 300 or self.status >= 500)
-
-    @property
-    def may_pass(self) -> bool:
-        return self.passing if self.status is None else self.status in PASSING
 
 
 class _Session(requests.Session):
@@ -186,6 +161,7 @@ class Transport:
         query: Mapping[str, str] | None = None,
         body: object = None,
         effect: Effect | None = None,
+        tries: int | None = None,
     ) -> Answer:
         """Call the service: ``template`` is the path below its root, ``keys`` fill it.
 
@@ -197,10 +173,25 @@ class Transport:
             VendorAnswerError: the answer to a call that only reads is not usable.
             UnknownOutcomeError: a write may have taken effect or not.
         """
-        path = template.format_map({name: quote(str(value), safe="") for name, value in (keys or {}).items()})
-        url = self.endpoint.url + path + (f"?{_encoded(query)}" if query else "")
+        url = self.endpoint.url + _filled(template, keys or {}, query or {})
         effect = effect or (Effect.READ if method == "GET" else Effect.ONCE)
-        return self._run(self._call(method, template, url, effect, body))
+        return self._run(self._call(method, template, url, effect, body), tries or self.manners.tries)
+
+    def upload(self, method: str, template: str, body: FileBody) -> Answer:
+        """Send a file as the body of one request; it is tried once, whatever happens.
+
+        Raises:
+            FileChangedError: the file is not what it should be; the service got no whole request.
+            VendorAwayError: the service cannot have got the whole file, or puts us off.
+            VendorRefusedError: the service said no.
+            UnknownOutcomeError: it may have taken the file or not.
+        """
+        call = self._call(method, template, self.endpoint.url + template, Effect.ONCE, body)
+        end = self._try(call)
+        end = end if body.is_complete else end.cut_short()
+        if end.succeeded:
+            return self._answer(call, end)
+        raise self._error(call, end, is_open=end.is_open)
 
     def follow(self, link: object, template: str) -> Answer:
         """Get the continuation that an answer links to.
@@ -212,7 +203,7 @@ class Transport:
         url = self._inside(link)
         if url is None:
             raise VendorAnswerError(self.name("GET", template), "a link in the answer leads to another origin")
-        return self._run(self._call("GET", template, url, Effect.READ))
+        return self._run(self._call("GET", template, url, Effect.READ), self.manners.tries)
 
     def _inside(self, link: object) -> str | None:
         try:
@@ -223,46 +214,52 @@ class Transport:
 
     def name(self, method: str, template: str) -> str:
         """Return how a call is named in logs and errors."""
-        return f"{self.endpoint.connection}: {method} {template}"
+        return f"{self.endpoint.connection}: {method} {template.partition('?')[0]}"
 
     def _call(self, method: str, template: str, url: str, effect: Effect, body: object = None) -> _Call:
-        content = None if body is None else json.dumps(body, allow_nan=False).encode()
-        headers = {} if content is None else {"Content-Type": "application/json"}
+        content: Any = body
+        headers = {}
+        if isinstance(body, FileBody):
+            headers = {"Content-Type": body.content_type}
+        elif body is not None:
+            content, headers = json.dumps(body, allow_nan=False).encode(), {"Content-Type": "application/json"}
         request = self._session.prepare_request(requests.Request(method, url, headers=headers, data=content))
         return _Call(self.name(method, template), request, effect)
 
-    def _run(self, call: _Call) -> Answer:
+    def _run(self, call: _Call, tries: int) -> Answer:
         is_open = False
-        for number in range(1, self.manners.tries + 1):
+        for number in range(1, tries + 1):
             end = self._try(call)
             if end.succeeded:
                 return self._answer(call, end)
             is_open = is_open or (end.is_open and call.effect is not Effect.READ)
-            pause = self._pause(call, end, number)
+            pause = self._pause(call, end, number) if number < tries else None
             if pause is None:
                 break
-            log.info("%s %s; again in %.1f s", call.name, _what(end), pause)
+            log.info("%s %s; again in %.1f s", call.name, end.what, pause)
             self._wait(pause)
             self.counters.retries += 1
         raise self._error(call, end, is_open=is_open)
 
-    def _try(self, call: _Call) -> _End:
+    def _try(self, call: _Call) -> End:
         self._wait(self._free_at - self.manners.monotonic())
         self._free_at = self.manners.monotonic() + self.manners.interval
         self.counters.calls += 1
         self.counters.writes += call.effect is not Effect.READ
         with _quiet():
             end = self._send(call.request)
-        log.debug("%s %s", call.name, _what(end))
+        log.debug("%s %s", call.name, end.what)
         return end
 
-    def _send(self, request: requests.PreparedRequest) -> _End:
+    def _send(self, request: requests.PreparedRequest) -> End:
         environment = self._session.merge_environment_settings(request.url, {}, True, True, None)
-        timeout = (self.manners.connect, self.manners.read)
+        # A body is sent under the timeout of connecting, which a slow link may need longer than.
+        patience = self.manners.stall if isinstance(request.body, FileBody) else self.manners.connect
+        timeout = (patience, self.manners.read)
         try:
             response = self._session.send(request, timeout=timeout, allow_redirects=False, **environment)
         except requests.RequestException as error:
-            return _trouble(error)
+            return trouble_of(error)
         with response:
             return _read(response)
 
@@ -271,18 +268,18 @@ class Transport:
             self.counters.waits += seconds
             self.manners.sleep(seconds)
 
-    def _pause(self, call: _Call, end: _End, number: int) -> float | None:
+    def _pause(self, call: _Call, end: End, number: int) -> float | None:
         """Return how long to wait before the next try, or None if there is to be none."""
         harmless = call.effect is not Effect.ONCE or not end.is_open
-        if number >= self.manners.tries or not end.may_pass or not harmless:
+        if not end.may_pass or not harmless:
             return None
-        asked = _retry_after(end.headers)
+        asked = end.wait
         if asked is not None:
             return asked if asked <= self.manners.longest_wait else None
         longest = min(self.manners.longest_wait, self.manners.backoff * 2.0 ** (number - 1))
         return longest * (0.5 + self.manners.random() / 2)
 
-    def _answer(self, call: _Call, end: _End) -> Answer:
+    def _answer(self, call: _Call, end: End) -> Answer:
         try:
             # Nothing passes through float.
             data = json.loads(end.body, parse_float=Decimal, parse_constant=_refuse) if end.body.strip() else None
@@ -293,10 +290,10 @@ class Transport:
         # Raised out here, because the parser's error would carry the whole body along.
         raise kind(call.name, f"answered {end.status} with something that is not JSON", status=end.status)
 
-    def _error(self, call: _Call, end: _End, *, is_open: bool) -> VendorError:
+    def _error(self, call: _Call, end: End, *, is_open: bool) -> VendorError:
         said = fault(end.body)
         told, code = tellable(said.message, self._names), tellable_code(said.code)
-        what = _what(end) + (f" ({code})" if code else "") + (f": {told}" if told else "")
+        what = end.what + (f" ({code})" if code else "") + (f": {told}" if told else "")
         kind: type[VendorError] = VendorRefusedError
         if is_open:
             kind, what = UnknownOutcomeError, f"{what}; it may have taken effect, so read before sending it again"
@@ -305,7 +302,7 @@ class Transport:
         elif end.trouble and end.sent:
             kind = VendorAnswerError
         kept = end.body[:KEPT_OF_ERROR].decode("utf-8", "replace")
-        return kind(call.name, what, status=end.status, code=code, body=kept, wait=_retry_after(end.headers))
+        return kind(call.name, what, status=end.status, code=code, body=kept, wait=end.wait)
 
 
 @contextmanager
@@ -317,8 +314,11 @@ def _quiet() -> Iterator[None]:
         _calling.reset(token)
 
 
-def _encoded(query: Mapping[str, str]) -> str:
-    return urlencode(query, quote_via=quote, safe="$")
+def _filled(template: str, keys: Mapping[str, object], query: Mapping[str, str]) -> str:
+    """Return the path and query of a template, which may have a query of its own."""
+    path = template.format_map({name: quote(str(value), safe="") for name, value in keys.items()})
+    text = urlencode(query, quote_via=quote, safe="$")
+    return path + ("&" if "?" in path else "?") + text if text else path
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:
@@ -334,7 +334,7 @@ def _refuse(_constant: str) -> NoReturn:
     raise ValueError(msg)
 
 
-def _read(response: requests.Response) -> _End:
+def _read(response: requests.Response) -> End:
     """Read an answer's body, within limits; of a refusal whatever can be had."""
     status, headers = response.status_code, response.headers
     limit = LARGEST if status < 300 else READ_OF_ERROR
@@ -346,47 +346,7 @@ def _read(response: requests.Response) -> _End:
                 break
     except requests.RequestException:
         if status < 300:
-            return _End(headers=headers, trouble="broke off in the middle of its answer")
+            return End(headers=headers, trouble="broke off in the middle of its answer")
     if status < 300 and len(body) > limit:
-        return _End(headers=headers, trouble=f"answered with more than {LARGEST} bytes", passing=False)
-    return _End(status, headers, bytes(body[:limit]))
-
-
-def _trouble(error: requests.RequestException) -> _End:
-    """Judge a failed try: can the service have got the request?"""
-    if _comes_from(error, ssl.SSLCertVerificationError):
-        return _End(trouble="has a certificate that cannot be verified", sent=False, passing=False)
-    unreached = (ConnectTimeoutError, NewConnectionError)
-    if isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError) or _comes_from(error, *unreached):
-        return _End(trouble="cannot be reached", sent=False)
-    if isinstance(error, requests.Timeout):
-        return _End(trouble="gave no answer in time")
-    return _End(trouble="broke the connection")
-
-
-def _comes_from(error: BaseException, *kinds: type[BaseException]) -> bool:
-    """Whether an error was wrapped around one of these kinds; libraries hide it in their arguments."""
-    # Not by __context__: that may be an unrelated error which our caller is handling.
-    inner = [getattr(error, "reason", None), *error.args]
-    return isinstance(error, kinds) or any(
-        _comes_from(each, *kinds) for each in inner if isinstance(each, BaseException)
-    )
-
-
-def _what(end: _End) -> str:
-    if end.trouble:
-        return end.trouble
-    remedy = REMEDIES.get(end.status or 0, "it has moved: correct the host" if 300 <= (end.status or 0) < 400 else "")
-    return f"answered {end.status}" + (f" ({remedy} of the connection)" if remedy else "")
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that a Retry-After header asks for; it may hold seconds or a date."""
-    text = headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdecimal():
-        return float(text[:9])
-    try:
-        seconds: float = (parsedate_to_datetime(text) - clock.now()).total_seconds()
-    except (ValueError, TypeError):
-        return None
-    return max(0.0, seconds)
+        return End(headers=headers, trouble=f"answered with more than {LARGEST} bytes", passing=False)
+    return End(status, headers, bytes(body[:limit]))

@@ -36,7 +36,7 @@ def _dump(document: object) -> bytes:
 
 
 def _in_json(name: str, wrap: Callable[[str], object]) -> Shape:
-    return lambda _status, message: (JSON, _dump({name: {"code": "", "message": wrap(message)}}))
+    return lambda refused: (JSON, _dump({name: {"code": "", "message": wrap(refused.message)}}))
 
 
 def _with_language(message: str) -> object:
@@ -49,9 +49,9 @@ SHAPES: Mapping[str, Shape] = {
     "odata.error": _in_json("odata.error", _with_language),
     "error": _in_json("error", _with_language),
     "error_text": _in_json("error", str),
-    "xml": lambda _status, message: ("application/xml;charset=utf-8", XML_ERROR.format(escape(message)).encode()),
-    "text": lambda _status, message: ("text/plain;charset=utf-8", message.encode()),
-    "empty": lambda _status, _message: ("text/plain;charset=utf-8", b""),
+    "xml": lambda refused: ("application/xml;charset=utf-8", XML_ERROR.format(escape(refused.message)).encode()),
+    "text": lambda refused: ("text/plain;charset=utf-8", refused.message.encode()),
+    "empty": lambda _refused: ("text/plain;charset=utf-8", b""),
 }
 
 
