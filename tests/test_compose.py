@@ -19,6 +19,7 @@ import yaml
 from gradeway.orchestration.alerts import ALERTS_CONNECTION
 from gradeway.sessions.sync import administrator
 from gradeway.settings import Settings, load
+from gradeway.vendors.assessmentq import CONNECTION as ASSESSMENTQ
 from gradeway.vendors.connection import Endpoint, from_fields, variable
 from gradeway.vendors.questionmark import CONNECTION, Questionmark
 
@@ -97,7 +98,7 @@ def test_every_setting_and_connection_can_be_given(compose: dict[str, Any], serv
     settings = {f"GRADEWAY_{name.upper()}" for name in Settings.model_fields if name != "home"}
     ours = {name for name in environment if name.startswith("GRADEWAY_")} - {"GRADEWAY_ADMIN_PASSWORD"}
     assert ours == settings
-    connections = {variable(CONNECTION), variable(ALERTS_CONNECTION)}
+    connections = {variable(name) for name in (CONNECTION, ASSESSMENTQ, ALERTS_CONNECTION)}
     assert {name for name in environment if name.startswith("AIRFLOW_CONN_")} == connections
     handed_on = {name for name in settings | connections if environment[name] is None}
     assert settings | connections == handed_on | {"GRADEWAY_LANDING", "GRADEWAY_DATABASE_URL"}

@@ -137,6 +137,14 @@ class Settings(BaseModel):
     results_review: Statuses = Field(frozenset("357"), description="result statuses that a person decides on first")
     results_days: Days = Field(14, description="days after a schedule's end in which its results are still read")
     results_stale_days: Days = Field(7, description="days after which an unfinished attempt is told as stale")
+    aqr_settle_seconds: float = Field(
+        2.0, ge=0, le=600, description="seconds a result file must be unchanged to be sent"
+    )
+    aqr_grace_seconds: float = Field(
+        60, ge=0, le=86400, description="seconds in which an upload without an answer may still take effect"
+    )
+    aqr_backup_days: int = Field(14, ge=14, le=36500, description="days until a .bak file is deleted, at least 14")
+    aqr_alert_days: int = Field(10, ge=1, le=36500, description="days after which a missing or unsent result is told")
     results_session_key: Key = Field("SESSION", description="optionalData key that names the session a column is for")
     results_assessment_key: Key = Field(
         "ASSESSMENT", description="optionalData key that names the assessment a column is for"

@@ -18,7 +18,7 @@ LAYERS = (
     ("settings",),
     ("store", "feeds", "vendors", "sandbox"),
     ("landing", "checks"),
-    ("loading", "sessions", "results"),
+    ("loading", "sessions", "results", "custody"),
     ("intake",),
     ("cli", "orchestration"),
     ("demo",),

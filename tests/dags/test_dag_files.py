@@ -21,6 +21,7 @@ EXPECTED = {
     "collect_results.py": {"collect_results"},
     "sync_sessions.py": {"sync_sessions"},
     "approve_sessions.py": {"approve_sessions"},
+    "collect_aqr.py": {"collect_aqr"},
     "housekeeping.py": {"housekeeping"},
 }
 FILES = sorted(path for path in DAGS.rglob("*") if path.is_file() and "__pycache__" not in path.parts)

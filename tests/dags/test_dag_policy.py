@@ -28,6 +28,7 @@ from gradeway.reasons import Reason
 # Hours: one waits for a person, the others make one call after the other, at a polite pace.
 LONG_TASKS = {"approve": 20, "apply": 8}
 DAG_IDS = ["load_grades", "replay", "housekeeping", "sync_sessions", "approve_sessions", "collect_results"]
+DAG_IDS += ["collect_aqr"]
 # Questions that wait for a person must not wait for each other.
 RUNS_AT_ONCE = {"approve_sessions": 16}
 

@@ -14,16 +14,17 @@ from sqlalchemy import inspect, text
 
 from crash.kill import at_once
 from gradeway.errors import StoreNotReadyError
+from gradeway.store import custody, exams  # noqa: F401  their tables are among the metadata
 from gradeway.store.engine import MIGRATIONS, VERSION_TABLE, Store
-from gradeway.store.exams import Attempt
+from gradeway.store.models import Base
 
-TABLES = {table.name for table in Attempt.metadata.sorted_tables}
+TABLES = {table.name for table in Base.metadata.sorted_tables}
 
 
 def differences(store: Store) -> list[object]:
     with store.engine.connect() as connection:
         options = {"version_table": VERSION_TABLE, "compare_type": True, "compare_server_default": False}
-        return list(compare_metadata(MigrationContext.configure(connection, opts=options), Attempt.metadata))
+        return list(compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata))
 
 
 def migrate(store: Store, revision: str) -> None:

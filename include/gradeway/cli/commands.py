@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from gradeway import __version__
+from gradeway.cli.aqr_commands import aqr
 from gradeway.cli.result_commands import results, vendors
 from gradeway.cli.session_commands import sessions
 from gradeway.cli.shell import Shell, command, verbose_option
@@ -242,6 +243,7 @@ def settings(output: str) -> int:
     return list_settings(output)
 
 
+main.add_command(aqr)
 main.add_command(sessions)
 main.add_command(results)
 main.add_command(vendors)

@@ -31,10 +31,22 @@ def questionmark() -> Endpoint | None:
     Raises:
         SettingsError: a field is wrong.
     """
-    from gradeway.vendors.connection import from_fields
-    from gradeway.vendors.questionmark import CONNECTION
+    return _endpoint("gradeway_questionmark")
 
-    found = find(CONNECTION) or find(f"{CONNECTION}_sandbox")
+
+def assessmentq() -> Endpoint | None:
+    """Return where assessmentQ is: what the Connection ``gradeway_assessmentq`` names, else the sandbox beside us.
+
+    Raises:
+        SettingsError: a field is wrong.
+    """
+    return _endpoint("gradeway_assessmentq")
+
+
+def _endpoint(name: str) -> Endpoint | None:
+    from gradeway.vendors.connection import from_fields
+
+    found = find(name) or find(f"{name}_sandbox")
     if found is None:
         return None
     return from_fields(

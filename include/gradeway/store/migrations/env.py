@@ -2,12 +2,13 @@
 
 from alembic import context
 
+from gradeway.store import custody, exams  # noqa: F401  their tables are among the metadata
 from gradeway.store.engine import VERSION_TABLE
-from gradeway.store.exams import Attempt
+from gradeway.store.models import Base
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Attempt.metadata,
+    target_metadata=Base.metadata,
     render_as_batch=True,
     compare_type=True,
     version_table=VERSION_TABLE,
