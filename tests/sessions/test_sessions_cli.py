@@ -55,6 +55,11 @@ def exams(store: Store, *names: str, **fields: Any) -> None:  # noqa: ANN401  th
     put(store, *(session(name, delivery="Anatomy midterm", **fields) for name in names), of=GROUP)
 
 
+def waiting() -> list[str]:
+    told = json.loads(CliRunner().invoke(main, ["status", "--format", "json"]).stdout)
+    return [item["what"] for item in told["attention"] if "approval" in item["what"]]
+
+
 def test_plan_then_apply_its_hash(run: Run, store: Store, sandbox: Sandbox) -> None:
     exams(store, "One", "Two", plugins=["print"])
     shown = run("plan")
@@ -110,7 +115,9 @@ def test_the_brake_and_an_approval(run: Run, store: Store, sandbox: Sandbox, mon
     assert "needs a person's approval" in refused.stderr
     assert f"gradeway sessions apply --approve {plan['hash']} --reason TEXT" in rest.stdout
     assert document(run("apply", "--now", "--format", "json"))["held"] == plan["hash"]
+    assert waiting() == ["2 changes of exams wait for approval"]
     assert run("apply", "--approve", plan["hash"], "--reason", "term is over").exit_code == 0
+    assert waiting() == []
     assert [each["Disabled"] for each in sandbox.get("Schedules")["value"]] == [True, True]
 
 

@@ -77,7 +77,8 @@ def show_status(output: str) -> int:
 
 def _folders(settings: Settings) -> list[Path]:
     root = Zone(settings.landing).inbox("grades").parent
-    return sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+    # what lies in that of the result files, `gradeway aqr status` tells
+    return sorted(path for path in root.iterdir() if path.is_dir() and path.name != "aqr") if root.is_dir() else []
 
 
 def _look(inbox: Path) -> Inbox:
@@ -111,6 +112,7 @@ def _instant(nanoseconds: int) -> datetime:
 def _document(session: Session, settings: Settings, inboxes: list[Inbox]) -> dict[str, Any]:
     waiting = overview.waiting(session)
     attention = [*_of_landing(inboxes), *_of_batches(session), *_of_waiting(waiting, settings)]
+    attention += _of_plans(session)
     return {
         "store": hidden(settings.database_url),
         "landing": str(settings.landing),
@@ -123,6 +125,14 @@ def _document(session: Session, settings: Settings, inboxes: list[Inbox]) -> dic
         "last": [batch_data(batch, settings) for batch in overview.batches(session, LAST)],
         "attention": [{"what": item.what, "remedy": item.remedy} for item in attention],
     }
+
+
+def _of_plans(session: Session) -> Iterator[Attention]:
+    for plan in overview.waiting_plans(session):
+        yield Attention(
+            f"{out.count(len(plan.content['changes']), 'change')} of exams wait for approval",
+            "answer in Airflow (Required Actions of approve_sessions), or look with `gradeway sessions plan`",
+        )
 
 
 def _inbox(inbox: Inbox) -> dict[str, Any]:

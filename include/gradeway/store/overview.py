@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from gradeway.store.exams import Plan
 from gradeway.store.models import Batch, BatchState, ParkedRow
+
+MOMENT = timedelta(minutes=1)  # in which one look keeps its plan and the parts of it
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,17 @@ def batches(
 def by_number(session: Session, ids: Collection[int]) -> list[Batch]:
     """Return some batches in the order of their numbers."""
     return list(session.scalars(select(Batch).where(Batch.id.in_(ids)).order_by(Batch.id)))
+
+
+def waiting_plans(session: Session) -> list[Plan]:
+    """Return the plans that wait for a person's approval, as the newest look found them."""
+    last = session.scalar(select(func.max(Plan.made_at)))
+    held = session.scalars(select(Plan).where(Plan.held_at.is_not(None)))
+    return [plan for plan in held if last and plan.made_at >= last - MOMENT and not _is_answered(plan)]
+
+
+def _is_answered(plan: Plan) -> bool:
+    return any(moment and moment >= plan.made_at for moment in (plan.approved_at, plan.applied_at))
 
 
 def states(session: Session) -> dict[str, int]:
