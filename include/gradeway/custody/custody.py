@@ -108,7 +108,7 @@ class Custody:
         tenants.hold(self._store, ASSESSMENTQ, self._client.transport.endpoint.url)
         now = files.look(self._folder)
         done.found = len(now)
-        still = set(before)
+        still = {seen for seen in before if seen.size}  # an empty file is one that is about to be written
         ledger.note(self._store, self._name, [seen for seen in now if seen in still], {seen.place for seen in now})
 
     def send(self, file: ResultFile, done: Pass) -> bool:
@@ -194,4 +194,4 @@ class Custody:
             (row.place, row.size, row.modified_ns)
             for row in ledger.files(self._store, self._name, FileState.SENT, FileState.REFUSED, FileState.FINAL)
         }
-        return any((seen.place, seen.size, seen.modified_ns) not in known for seen in found)
+        return any(seen.size and (seen.place, seen.size, seen.modified_ns) not in known for seen in found)

@@ -34,7 +34,7 @@ class Seen:
 
 
 def look(folder: Path) -> list[Seen]:
-    """Return the result files below a folder that are not empty, by place; links are not followed.
+    """Return the result files below a folder, by place; links are not followed.
 
     Raises:
         CustodyError: the folder, or one in it, cannot be read.
@@ -58,7 +58,7 @@ def _seen(folder: Path, path: Path) -> Seen | None:
         status = path.lstat()
     except FileNotFoundError:
         return None
-    if not stat.S_ISREG(status.st_mode) or not status.st_size:
+    if not stat.S_ISREG(status.st_mode):
         return None
     return Seen(path.relative_to(folder).as_posix(), status.st_size, status.st_mtime_ns)
 

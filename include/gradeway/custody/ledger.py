@@ -59,8 +59,7 @@ def _note(session: Session, folder: str, found: Sequence[Seen], places: Collecti
         if row is None:
             session.add(ResultFile(folder=folder, place=seen.place, found_at=now, **_new(seen, now)))
         elif (row.size, row.modified_ns) != (seen.size, seen.modified_ns) or row.state == FileState.GONE:
-            since = row.waiting_since if row.state == FileState.WAITING else None
-            _set(row, **_new(seen, since or now))
+            _set(row, **_new(seen, row.waiting_since or now))
     for row in known.values():
         if row.state in OPEN and row.place not in places:
             _set(row, state=FileState.GONE, detail="somebody took it away before its exam was known to have ended")
@@ -98,12 +97,13 @@ def claim(store: Store, file: ResultFile, sha256: str, grace: timedelta) -> Clai
     now = clock.now()
     try:
         with store.writing() as session:
-            _name(session, file, sha256)
             session.add(
                 ResultUpload(
                     system=ASSESSMENTQ, sha256=sha256, size=file.size, state=UploadState.SENDING, tries=1, sent_at=now
                 )
             )
+            session.flush()  # the upload is locked before its file, here as everywhere
+            _name(session, file, sha256)
         return Claimed(Claim.SEND)
     except IntegrityError:
         return _claim_again(store, file, sha256, grace)
@@ -117,8 +117,8 @@ def _name(session: Session, file: ResultFile, sha256: str) -> None:
 
 def _claim_again(store: Store, file: ResultFile, sha256: str, grace: timedelta) -> Claimed:
     with store.writing() as session:
-        _name(session, file, sha256)
         upload = session.get(ResultUpload, (ASSESSMENTQ, sha256), with_for_update=True)
+        _name(session, file, sha256)
         if upload is None:
             return Claimed(Claim.LATER)
         if upload.state in STATES:

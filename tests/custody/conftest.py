@@ -1,0 +1,91 @@
+"""Tests here share one sandbox; each has sittings, a store and a folder of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from custody.pcs import MakePc, Pc, client_of
+from fixtures.sandboxes import Hall, running_hall
+from gradeway import clock
+from gradeway.store.engine import Store
+from sessions.exams import Clock
+
+NUMBERS = count(510001)
+SITTINGS = 3000
+
+
+@pytest.fixture(scope="session")
+def shared_exam_hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hall]:
+    """One sandbox for all tests here."""
+    participants = [str(510001 + number) for number in range(SITTINGS)]
+    seed = {
+        "Exams": [{"id": "1", "name": "Anatomy final"}],
+        "Participants": [{"id": participant} for participant in participants],
+        "Sittings": [{"exam": "1", "participant": participant} for participant in participants],
+    }
+    with running_hall(tmp_path_factory.mktemp("hall"), seed) as hall:
+        yield hall
+
+
+@pytest.fixture
+def hall(shared_exam_hall: Hall) -> Iterator[Hall]:
+    """The sandbox, with its network and its answers as usual again after the test."""
+    yield shared_exam_hall
+    shared_exam_hall.network()
+    shared_exam_hall.act("faults", method="DELETE", status=204)
+
+
+@pytest.fixture
+def sitting() -> str:
+    """A sitting that no other test uses."""
+    return f"{next(NUMBERS)}-1"
+
+
+@pytest.fixture
+def sittings() -> Iterator[str]:
+    """Any number of such sittings."""
+    return (f"{number}-1" for number in NUMBERS)
+
+
+@pytest.fixture
+def passing(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A time that passes only when the test says so."""
+    made = Clock()
+    monkeypatch.setattr(clock, "now", made.now)
+    return made
+
+
+@pytest.fixture
+def make_pc(hall: Hall, folder: Path) -> Iterator[MakePc]:
+    """Make an exam PC in a store: its own folder, and a client with its own profile."""
+    made: list[Pc] = []
+
+    def make(store: str, name: str = "exams", *, given: dict[str, Any] | None = None, **client: Any) -> Pc:  # noqa: ANN401
+        keeper = {"keeper": client.pop("keeper")} if "keeper" in client else {}
+        pc = Pc(
+            hall, Store(store), folder / name, client_of(hall, **client), given=given or {}, changed=client, **keeper
+        )
+        made.append(pc)
+        return pc
+
+    yield make
+    for pc in made:
+        pc.client.__exit__()
+        pc.store.engine.dispose()
+
+
+@pytest.fixture
+def pc(make_pc: MakePc, empty_store: str) -> Pc:
+    """An exam PC; once on each kind of database."""
+    return make_pc(empty_store)
+
+
+@pytest.fixture
+def one_pc(make_pc: MakePc, sqlite_store: str) -> Pc:
+    """An exam PC with a SQLite store, as it has it."""
+    return make_pc(sqlite_store)
