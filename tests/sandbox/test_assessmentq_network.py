@@ -156,7 +156,7 @@ def test_no_answer(kind: str, effect: bool, hall: Hall, sitting: str) -> None:
     hall.play(sitting, "finish")
     hall.act("faults", [{"match": POST, "kind": kind}])
     with pytest.raises((requests.ConnectionError, requests.ReadTimeout)):
-        hall.upload(content, timeout=0.3)
+        hall.upload(content, timeout=1.5)
     assert last(hall) == (None, effect, kind)
     assert uploads(hall) == before + effect
 
