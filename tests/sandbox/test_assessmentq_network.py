@@ -36,7 +36,7 @@ def test_offline_connections_are_refused(hall: Hall, sitting: str) -> None:
     before, logged = uploads(hall), len(hall.log())
     hall.network(online=False)
     for session in (hall.session, requests.Session()):
-        with pytest.raises(requests.ConnectionError, match="refused|reset|aborted"):
+        with pytest.raises(requests.ConnectionError, match=r"refused|reset|aborted"):
             session.post(f"{hall.url}offline-results", files={"file": ("exam.aqr", content)}, timeout=5)
     assert hall.act("network", method="GET") == {"online": False, "bytes_per_second": None}
     hall.network(online=False)
