@@ -1,0 +1,288 @@
+"""Service mode: one watcher for a folder, that says what a person should know, once, and goes on."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from crash.kill import die, fork
+from custody.pcs import MakePc, Pc, sent, unprivileged
+from fixtures.sandboxes import Hall
+from gradeway.custody import files, ledger, watch
+from gradeway.errors import CustodyError
+
+OFFLINE, ONLINE = "offline: what waits is sent as soon as the server answers", "online again"
+FULL = OperationalError("", {}, Exception("database or disk is full"))
+
+
+@dataclass
+class Watcher:
+    """A watcher in a thread, and what it said."""
+
+    pc: Pc
+    said: list[str] = field(default_factory=list)
+    stop: threading.Event = field(default_factory=threading.Event)
+    seconds: float = 0.02
+
+    def __post_init__(self) -> None:
+        self.passes = 0
+        self.custody = self.pc.custody
+        self._go_on = self.custody.go_on
+        self.custody.go_on = self._counted  # type: ignore[method-assign]
+        self.thread = threading.Thread(
+            target=watch.watch, args=(self.custody, self.pc.folder, self.seconds, self.stop, self.said.append)
+        )
+
+    def _counted(self, before: list[files.Seen]) -> object:
+        try:
+            return self._go_on(before)
+        finally:
+            self.passes += 1
+
+    def until(self, is_so: Callable[[], object]) -> None:
+        """Wait until something is so."""
+        deadline = time.monotonic() + 20
+        while not is_so():
+            assert time.monotonic() < deadline, self.said
+            assert self.thread.is_alive(), self.said
+            time.sleep(0.01)
+
+    def some_passes(self, number: int = 3) -> None:
+        """Let some more passes go by from their start to their end."""
+        after = self.passes + number + 1
+        self.until(lambda: self.passes >= after)
+
+
+@contextmanager
+def watching(pc: Pc, **given: float) -> Iterator[Watcher]:
+    """Watch the folder of a PC while the block lasts."""
+    watcher = Watcher(pc, **given)
+    watcher.thread.start()
+    try:
+        yield watcher
+    finally:
+        watcher.stop.set()
+        watcher.thread.join(20)
+        assert not watcher.thread.is_alive()
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a watcher try again soon."""
+    monkeypatch.setattr(watch, "FIRST_WAIT", 0.02)
+    monkeypatch.setattr(watch, "LONGEST_WAIT", 0.02)
+
+
+def test_it_follows_an_exam_to_its_end(one_pc: Pc, hall: Hall, sitting: str, hasty: None) -> None:
+    with watching(one_pc) as watcher:
+        contents = [one_pc.play(sitting, "start")]
+        watcher.until(lambda: watcher.said == ["1 in progress"])
+        contents.append(one_pc.play(sitting, "finish"))
+        watcher.until(lambda: len(watcher.said) == 3)
+        watcher.some_passes()
+    assert watcher.said == ["1 in progress", "1 final", "1 put away"]
+    assert (one_pc.names(), sent(hall, *contents)) == (["exam.bak"], [1, 1])
+
+
+def test_offline_and_online_are_said_once(one_pc: Pc, hall: Hall, sitting: str, hasty: None) -> None:
+    hall.network(online=False)
+    one_pc.play(sitting, "start", "finish")
+    with watching(one_pc) as watcher:
+        watcher.some_passes(5)
+        assert watcher.said == [OFFLINE]
+        hall.network()
+        watcher.until(lambda: one_pc.names() == ["exam.bak"])
+        watcher.some_passes()
+    assert watcher.said == [OFFLINE, ONLINE, "1 final", "1 put away"]
+
+
+def test_it_asks_less_and_less_often_while_offline(
+    one_pc: Pc, hall: Hall, sitting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "FIRST_WAIT", 0.1)
+    monkeypatch.setattr(watch, "LONGEST_WAIT", 0.4)
+    hall.network(online=False)
+    one_pc.play(sitting, "start", "finish")
+    begun = time.monotonic()
+    with watching(one_pc, seconds=0.0) as watcher:
+        watcher.until(lambda: watcher.passes == 5)
+    assert time.monotonic() - begun >= 0.1 + 0.2 + 0.4 + 0.4
+
+
+def test_it_ends_at_once_when_told_to(one_pc: Pc, hall: Hall, sitting: str) -> None:
+    hall.network(online=False)
+    one_pc.play(sitting, "start")
+    with watching(one_pc) as watcher:
+        watcher.until(lambda: watcher.said == [OFFLINE])  # and now it waits for seconds
+        begun = time.monotonic()
+        watcher.stop.set()
+        watcher.thread.join()
+    assert time.monotonic() - begun < watch.FIRST_WAIT / 2
+
+
+def test_a_folder_has_one_watcher(one_pc: Pc, make_pc: MakePc, sqlite_store: str, hasty: None) -> None:
+    with watching(one_pc) as watcher:
+        watcher.some_passes(1)
+        other = make_pc(sqlite_store)
+        with pytest.raises(CustodyError, match=r"another process watches .*exams already; end it first"):
+            watch.watch(other.custody, other.folder, 0, threading.Event(), print)
+        assert watcher.thread.is_alive()
+        elsewhere = make_pc(sqlite_store, "elsewhere")
+        with watching(elsewhere) as second:
+            second.some_passes(1)
+    with watch.only_watcher(one_pc.folder):
+        pass
+
+
+def test_a_watcher_that_was_killed_does_not_count(one_pc: Pc) -> None:
+    gate, opener = os.pipe()
+
+    def work() -> None:
+        with watch.only_watcher(one_pc.folder):
+            os.write(opener, b"!")
+            signal.pause()
+        die()
+
+    child = fork(work)
+    os.read(gate, 1)
+    with pytest.raises(CustodyError, match="another process"), watch.only_watcher(one_pc.folder):
+        pass
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    with watch.only_watcher(one_pc.folder):
+        pass
+    for end in (gate, opener):
+        os.close(end)
+
+
+def test_a_folder_that_is_not_there(one_pc: Pc) -> None:
+    one_pc.folder.rmdir()
+    with pytest.raises(CustodyError, match="cannot be watched: No such file or directory; name a folder that is there"):
+        watch.watch(one_pc.custody, one_pc.folder, 0, threading.Event(), print)
+
+
+def test_a_folder_that_is_a_file(one_pc: Pc) -> None:
+    one_pc.folder.rmdir()
+    one_pc.folder.write_text("")
+    with pytest.raises(CustodyError, match="cannot be watched: Not a directory"):
+        watch.watch(one_pc.custody, one_pc.folder, 0, threading.Event(), print)
+
+
+def test_a_folder_that_is_read_only(one_pc: Pc, folder: Path) -> None:
+    with (
+        unprivileged(folder, one_pc.folder),
+        pytest.raises(
+            CustodyError, match=r"cannot be watched: Permission denied; .*may rename files, or use `gradeway"
+        ),
+    ):
+        watch.watch(one_pc.custody, one_pc.folder, 0, threading.Event(), print)
+
+
+def test_a_trouble_with_a_file_is_said_once(
+    one_pc: Pc, hall: Hall, sitting: str, hasty: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    one_pc.play(sitting, "start", "finish")
+    with watching(one_pc) as watcher:
+        with monkeypatch.context() as locked:
+            locked.setattr(Path, "rename", read_only)
+            watcher.until(lambda: len(watcher.said) == 2)
+            watcher.some_passes(5)
+            assert watcher.said[0] == "1 final"
+            assert "cannot be put away: Permission denied" in watcher.said[1]
+            assert len(watcher.said) == 2
+        watcher.until(lambda: one_pc.names() == ["exam.bak"])
+        watcher.until(lambda: watcher.said[2:] == ["1 put away"])
+
+
+def test_a_trouble_that_comes_back_is_said_again(one_pc: Pc, hasty: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with watching(one_pc) as watcher:
+        for number in (1, 2):
+            with monkeypatch.context() as broken:
+                broken.setattr(ledger, "note", _fail)
+                watcher.until(lambda number=number: len(watcher.said) == number)
+                watcher.some_passes()
+            watcher.some_passes()
+    assert len(watcher.said) == 2
+    assert set(watcher.said) == {
+        "the store cannot be used (Exception: is the disk full?); nothing is lost, trying again"
+    }
+
+
+def _fail(*_: object) -> None:
+    raise FULL
+
+
+@pytest.mark.parametrize("when", ["note", "claim", "ended", "kept", "to_purge"])
+def test_it_survives_a_store_that_cannot_be_used(
+    make_pc: MakePc, empty_store: str, hall: Hall, sitting: str, hasty: None, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    pc = make_pc(empty_store, given={"aqr_grace_seconds": 0.1})
+    content = pc.play(sitting, "start", "finish")
+    with watching(pc) as watcher:
+        with monkeypatch.context() as broken:
+            broken.setattr(ledger, when, _fail)
+            watcher.until(lambda: any("the store cannot be used" in said for said in watcher.said))
+        watcher.until(lambda: pc.names() == ["exam.bak"])
+        watcher.until(lambda: pc.row().state == "kept")
+    assert sent(hall, content) == [1]
+
+
+def test_it_survives_a_folder_that_goes_and_comes(one_pc: Pc, hall: Hall, sitting: str, hasty: None) -> None:
+    away = one_pc.folder.with_name("away")
+    with watching(one_pc) as watcher:
+        watcher.some_passes(1)
+        one_pc.folder.rename(away)
+        watcher.until(lambda: watcher.said)
+        watcher.some_passes()
+        away.rename(one_pc.folder)
+        one_pc.play(sitting, "start", "finish")
+        watcher.until(lambda: one_pc.names() == ["exam.bak"])
+    assert "exams cannot be read: No such file or directory" in watcher.said[0]
+    assert [said for said in watcher.said if "cannot be read" in said] == watcher.said[:1]
+
+
+def test_it_survives_an_account_that_is_refused(
+    make_pc: MakePc, sqlite_store: str, hall: Hall, sitting: str, hasty: None
+) -> None:
+    pc = make_pc(sqlite_store, password="another")
+    content = pc.play(sitting, "start", "finish")
+    with watching(pc) as watcher:
+        watcher.until(lambda: watcher.said)
+        watcher.some_passes(5)
+    assert len(watcher.said) == 1
+    assert "401" in watcher.said[0]
+    assert "check the login and password" in watcher.said[0]
+    with watching(make_pc(sqlite_store)) as watcher:
+        watcher.until(lambda: pc.names() == ["exam.bak"])
+    assert sent(hall, content)[0] >= 1
+
+
+def test_it_starts_where_the_last_one_ended(one_pc: Pc, make_pc: MakePc, hall: Hall, sitting: str, hasty: None) -> None:
+    content = one_pc.play(sitting, "start")
+    for _ in range(3):
+        pc = make_pc(one_pc.store.url)
+        with watching(pc) as watcher:
+            watcher.until(lambda pc=pc: pc.states() == {"sent": 1})
+            watcher.some_passes()
+    assert sent(hall, content) == [1]
+
+
+def test_the_watchers_own_file_is_never_sent(one_pc: Pc, hall: Hall, sitting: str, hasty: None) -> None:
+    before = len(hall.log())
+    with watching(one_pc) as watcher:
+        watcher.some_passes()
+    assert [path.name for path in one_pc.folder.iterdir()] == [watch.LOCK]
+    assert not [entry for entry in hall.log()[before:] if entry["method"] == "POST"]
