@@ -10,7 +10,7 @@ PY := .venv/bin/python
 LOCKED := .venv/.installed-lock
 PROJECT := .venv/.installed-project
 
-.PHONY: help setup demo samples run test lint bench lock clean
+.PHONY: help setup demo samples run test lint hall bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  \033[1m%-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ samples: setup ## Drop the sample files into the inbox of `make run`
 	@$(PY) -m gradeway.demo.samples
 
 run: setup ## Leave Airflow running here until Ctrl-C
-	@$(PY) -m gradeway.orchestration.runtime
+	@$(PY) -m gradeway.orchestration.run
 
 test: lint ## Lint, then run every test
 	@$(PY) -m pytest --ignore tests/e2e --numprocesses auto --maxprocesses 4 --dist loadscope
@@ -34,6 +34,9 @@ lint: setup ## Check style, format and types
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 	@$(PY) -m mypy
+
+hall: setup ## Let an exam hall of 300 computers send its files under a bad network (minutes)
+	@EXAM_HALL_MACHINES=300 $(PY) -m pytest tests/custody/test_exam_hall.py --capture=no
 
 bench: setup ## Measure the bulk load against a plain COPY
 	@$(PY) -m pytest tests/benchmarks --override-ini 'python_files=bench_*.py' --capture=no

@@ -5,27 +5,30 @@ once and again only if it changed; moves those whose exam has ended and was rece
 then reads the results that changed and hands them over as a file in `inbox/results`, which is loaded
 like any other. A file is never looked into; whether its exam has ended, the server says.
 
-**When it runs.** Every five minutes. `gradeway aqr watch` does the same on an exam's own computer.
+**When it runs.** Seconds after a file landed or changed, and every quarter of an hour. `gradeway
+aqr watch` does the same on an exam's own computer. As many tasks send side by side as the pool
+`gradeway_assessmentq` has slots; without that pool they would never start.
 
 **When it fails.** That assessmentQ cannot be reached is no failure: files wait, and the next run goes
 on. `SettingsError` names the field of the Connection `gradeway_assessmentq` to correct. An upload
 without an answer is asked about before it is sent again. `gradeway aqr status` shows what waits and
-what needs a person. Clearing tasks is safe at any time.
+what needs a person: a file that is refused or not taken, or a folder that cannot be read, makes one run
+fail. Clearing tasks is safe at any time.
 """
 
 from datetime import timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import CronTriggerTimetable, Param, dag, task
+from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, dag, task
 
 from gradeway.orchestration import aqr, exams, steps
-from gradeway.orchestration.assets import GRADES
-from gradeway.orchestration.policy import COMMON
+from gradeway.orchestration.assets import AQR_INBOX, GRADES
+from gradeway.orchestration.policy import ASSESSMENTQ_POOL, COMMON
 
 
 @dag(
-    schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC"),
+    schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("*/15 * * * *", timezone="UTC"), assets=[AQR_INBOX]),
     dagrun_timeout=timedelta(hours=3),
     doc_md=__doc__,
     tags=["gradeway", "results"],
@@ -40,7 +43,8 @@ def collect_aqr() -> None:
         return aqr.collect(full=params["full"])
 
     found = task(aqr.find)()
-    sent = task(aqr.send, multiple_outputs=False, max_active_tis_per_dagrun=4).expand(files=found)
+    send = task(aqr.send, multiple_outputs=False, pool=ASSESSMENTQ_POOL).partial(began="{{ dag_run.start_date }}")
+    sent = send.expand(files=found)
     kept = task(aqr.put_away, multiple_outputs=False, trigger_rule="all_done")()
     collected = collect()
     loaded = task(exams.load_results, trigger_rule="all_done")()

@@ -13,7 +13,7 @@ import postgres
 
 PROJECT = Path(__file__).resolve().parents[1]
 
-pytest_plugins = ["loading.installations", "fixtures.sandboxes"]
+pytest_plugins = ["loading.installations", "fixtures.learn_api", "fixtures.sandboxes"]
 
 # Airflow reads its environment once, when it is first imported: so here, before any test module.
 # Removed when the process ends.

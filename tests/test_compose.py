@@ -17,16 +17,21 @@ import requests
 import yaml
 
 from gradeway.orchestration.alerts import ALERTS_CONNECTION
+from gradeway.orchestration.stand_ins import vendors
 from gradeway.sessions.sync import administrator
 from gradeway.settings import Settings, load
 from gradeway.vendors.assessmentq import CONNECTION as ASSESSMENTQ
+from gradeway.vendors.assessmentq import AssessmentQ
 from gradeway.vendors.connection import Endpoint, from_fields, variable
+from gradeway.vendors.learn import CONNECTION as LEARN
+from gradeway.vendors.learn import Learn, make_pace
 from gradeway.vendors.questionmark import CONNECTION, Questionmark
 
 PROJECT = Path(__file__).resolve().parents[1]
 FILE = PROJECT / "docker-compose.yaml"
 AIRFLOW = ("init", "api-server", "scheduler", "dag-processor", "triggerer")
-TRIAL = ("sandbox", "sandbox-init")
+SANDBOXES = {f"sandbox-{each.vendor}": each for each in vendors()}
+TRIAL = (*SANDBOXES, "sandbox-init")
 SECRET = re.compile("PASSWORD|SECRET|FERNET|CONN|DATABASE_URL")
 
 
@@ -54,7 +59,7 @@ def test_the_code_is_mounted_and_importable_everywhere(compose: dict[str, Any], 
     assert found["environment"]["PYTHONPATH"] == "/opt/airflow/include"
 
 
-@pytest.mark.parametrize("service", ["postgres", *AIRFLOW[1:], "sandbox"])
+@pytest.mark.parametrize("service", ["postgres", *AIRFLOW[1:], *SANDBOXES])
 def test_every_service_that_stays_has_a_health_check(compose: dict[str, Any], service: str) -> None:
     assert compose["services"][service]["healthcheck"]["test"]
 
@@ -98,7 +103,7 @@ def test_every_setting_and_connection_can_be_given(compose: dict[str, Any], serv
     settings = {f"GRADEWAY_{name.upper()}" for name in Settings.model_fields if name != "home"}
     ours = {name for name in environment if name.startswith("GRADEWAY_")} - {"GRADEWAY_ADMIN_PASSWORD"}
     assert ours == settings
-    connections = {variable(name) for name in (CONNECTION, ASSESSMENTQ, ALERTS_CONNECTION)}
+    connections = {variable(name) for name in (CONNECTION, ASSESSMENTQ, LEARN, ALERTS_CONNECTION)}
     assert {name for name in environment if name.startswith("AIRFLOW_CONN_")} == connections
     handed_on = {name for name in settings | connections if environment[name] is None}
     assert settings | connections == handed_on | {"GRADEWAY_LANDING", "GRADEWAY_DATABASE_URL"}
@@ -124,12 +129,15 @@ def test_the_sandbox_starts_only_when_asked_for(compose: dict[str, Any]) -> None
     assert not needed & set(TRIAL)
 
 
-@pytest.fixture(scope="module")
-def sandbox(compose: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The sandbox's own command and environment as a plain process, on a free port; yields its origin."""
-    service = compose["services"]["sandbox"]
+@pytest.fixture(scope="module", params=SANDBOXES)
+def sandbox(
+    request: pytest.FixtureRequest, compose: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, str]]:
+    """A sandbox's own command and environment as a plain process, on a free port; yields its service and origin."""
+    service = compose["services"][request.param]
     data = tmp_path_factory.mktemp("sandbox")
-    here = {"python": sys.executable, "8411": "0", "/opt/airflow/sandbox": str(data)}
+    port = str(SANDBOXES[request.param].port)
+    here = {"python": sys.executable, port: "0", "/opt/airflow/sandbox": str(data)}
     command = [here.get(word, word) for word in service["entrypoint"] + service["command"]]
     environment = {"PATH": os.environ["PATH"], **service["environment"], "PYTHONPATH": str(PROJECT / "include")}
     with subprocess.Popen(command, cwd=data, env=environment, stdout=subprocess.PIPE, text=True) as process:
@@ -138,29 +146,47 @@ def sandbox(compose: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -
             ready = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
             assert ready
             assert list(data.iterdir())
-            yield ready[0]
+            yield request.param, ready[0]
         finally:
             process.terminate()
     assert process.returncode == 0
 
 
-def endpoint(compose: dict[str, Any], origin: str) -> Endpoint:
-    """Where the Connection that the compose file makes leads to, on the port of a process of ours."""
-    [(name, fields)] = json.loads(compose["configs"]["sandbox"]["content"]).items()
-    assert name == f"{CONNECTION}_sandbox"
-    return from_fields(name, **fields | {"port": origin.rpartition(":")[2]})
+def probe(endpoint: Endpoint) -> object:
+    """Ask a vendor something that only who is logged in may ask."""
+    if endpoint.connection.startswith(CONNECTION):
+        with Questionmark(endpoint) as client:
+            return client.schedulable(administrator(load({}), endpoint))
+    if endpoint.connection.startswith(ASSESSMENTQ):
+        with AssessmentQ(endpoint) as hall:
+            return list(hall.sittings())
+    with Learn(endpoint, pace=make_pace(endpoint)) as site:
+        return site.probe()
 
 
-def test_the_sandbox_answers_the_connection_that_is_made_for_it(compose: dict[str, Any], sandbox: str) -> None:
-    found = endpoint(compose, sandbox)
-    with Questionmark(found) as client:
-        assert client.schedulable(administrator(load({}), found))
+def test_a_sandbox_answers_the_connection_that_is_made_for_it(
+    compose: dict[str, Any], sandbox: tuple[str, str], tmp_path: Path
+) -> None:
+    service, origin = sandbox
+    lines = compose["services"]["sandbox-init"]["command"][0].splitlines()
+    [makes] = [line for line in lines if line.startswith("python")]
+    made = subprocess.run(
+        [sys.executable, *makes.split(" > ")[0].split()[1:]], check=True, capture_output=True, cwd=tmp_path
+    )
+    connections = json.loads(made.stdout)
+    assert len(connections) == len(SANDBOXES)
+    name = SANDBOXES[service].connection
+    assert str(connections[name]["port"]) in compose["services"][service]["command"]
+    assert probe(from_fields(name, **connections[name] | {"port": origin.rpartition(":")[2]}))
 
 
-def test_the_health_check_of_the_sandbox_asks_what_it_answers(compose: dict[str, Any], sandbox: str) -> None:
-    url = compose["services"]["sandbox"]["healthcheck"]["test"][-1]
-    assert requests.get(url.replace("http://127.0.0.1:8411", sandbox), timeout=30).status_code == 200
+def test_the_health_check_of_a_sandbox_asks_what_it_answers(compose: dict[str, Any], sandbox: tuple[str, str]) -> None:
+    service, origin = sandbox
+    url = compose["services"][service]["healthcheck"]["test"][-1]
+    asked = url.replace(f"http://127.0.0.1:{SANDBOXES[service].port}", origin)
+    assert requests.get(asked, timeout=30).status_code == 200
 
 
-def test_the_sandbox_gets_no_secret(compose: dict[str, Any]) -> None:
-    assert set(compose["services"]["sandbox"]["environment"]) == {"PYTHONPATH"}
+@pytest.mark.parametrize("service", SANDBOXES)
+def test_a_sandbox_gets_no_secret(compose: dict[str, Any], service: str) -> None:
+    assert set(compose["services"][service]["environment"]) == {"PYTHONPATH"}

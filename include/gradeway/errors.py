@@ -8,12 +8,14 @@ try again what is not. Messages hold no learner's data: file names, line numbers
     ├── StoreError
     │   ├── StoreAwayError        the database cannot be reached
     │   ├── StoreNotReadyError    the database has no Gradeway tables, or old ones
-    │   └── UnknownBatchError     no batch has that number
+    │   ├── UnknownBatchError     no batch has that number
+    │   └── UndoRefusedError      a batch cannot be taken back
     ├── LandingError
     │   ├── FileDefectError       the whole file cannot be used; carries the reason
     │   └── ReportsDueError       some reports could not be written; they stay due
     ├── VendorError           an outside system did not do what was asked; names the call, not its data
     │   ├── VendorAwayError       it cannot be reached or is too busy; nothing was changed
+    │   │   └── BudgetSpentError      it allows no further calls for now, but for the reserve
     │   ├── VendorRefusedError    it said no; asking the same again gets the same answer
     │   │   └── FileRefusedError      it will never take this file
     │   ├── VendorAnswerError     its answer is not what its documents say
@@ -23,9 +25,15 @@ try again what is not. Messages hold no learner's data: file names, line numbers
     │   ├── BrakeError            it does more than may be done without approval
     │   ├── UnknownPlanError      no plan has that digest
     │   ├── UnknownSessionError   no session has that name
+    │   ├── UnknownCourseError    the store has no such course
+    │   ├── UnknownGradeError     there never was such a grade
+    │   ├── NothingToResolveError nobody changed there what a person would decide about
     │   └── SyncBusyError         another run is applying a plan to the same system
+    ├── OutgoingError         flat files cannot be put into their folder
     ├── LaunchError           nobody can be launched into that schedule now
     ├── FileChangedError      a file is not what was to be sent; nothing was
+    ├── ResultsMissingError   results of offline exams did not come in for too long
+    ├── FilesNeedPersonError  a person has to look at result files of offline exams
     ├── CustodyError          result files cannot be watched or kept where they are
     ├── LostClaimError        another worker committed this batch first
     └── BatchFailedError      something unexpected; the batch is whole and will be tried again
@@ -36,6 +44,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from gradeway.reasons import Reason
 
 
@@ -68,6 +78,10 @@ class UnknownBatchError(StoreError):
 
     def __init__(self, batch_id: int) -> None:
         super().__init__(f"there is no batch {batch_id}; `gradeway batches` lists them")
+
+
+class UndoRefusedError(StoreError):
+    """A batch cannot be taken back; the message says why, and what to do instead."""
 
 
 class LandingError(GradewayError):
@@ -104,7 +118,8 @@ class VendorError(GradewayError):
 
     ``call`` is the method and the path's template, without any value. ``status`` and ``code`` are
     the system's own. ``body`` is the start of its answer: for decisions, never for showing, since
-    it may quote a learner. ``wait`` is how many seconds the system asked to be left alone.
+    it may quote a learner. ``wait`` is how many seconds the system asked to be left alone, and ``sent`` whether
+    it can have got the call at all.
     """
 
     def __init__(
@@ -116,6 +131,7 @@ class VendorError(GradewayError):
         code: str = "",
         body: str = "",
         wait: float | None = None,
+        sent: bool = False,
     ) -> None:
         super().__init__(f"{call}: {what}")
         self.call = call
@@ -123,6 +139,7 @@ class VendorError(GradewayError):
         self.code = code
         self.body = body
         self.wait = wait
+        self.sent = sent
 
 
 class VendorAwayError(VendorError):
@@ -131,8 +148,39 @@ class VendorAwayError(VendorError):
     transient = True
 
 
+class BudgetSpentError(VendorAwayError):
+    """The calls that an outside system allows us are used up, but for the reserve; nothing was sent.
+
+    ``resume_at`` is when it is worth going on, if that can be known.
+    """
+
+    def __init__(self, call: str, what: str, *, wait: float | None = None, resume_at: datetime | None = None) -> None:
+        super().__init__(call, what, wait=wait)
+        self.resume_at = resume_at
+
+
 class VendorRefusedError(VendorError):
     """An outside system said no; asking the same again gets the same answer."""
+
+    @property
+    def is_for_all(self) -> bool:
+        """Whether any other call would be refused as well: the account, the address or a certificate is wrong."""
+        return self.status in {None, 401, 405}
+
+    @property
+    def is_forbidden(self) -> bool:
+        """Whether the account lacks a right."""
+        return self.status == 403
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether what was asked for is not there."""
+        return self.status == 404
+
+    @property
+    def is_conflict(self) -> bool:
+        """Whether something else stands in the way, such as one that is already there."""
+        return self.status == 409
 
 
 class FileRefusedError(VendorRefusedError):
@@ -150,12 +198,15 @@ class VendorAnswerError(VendorError):
 
 
 class TenantChangedError(GradewayError):
-    """The Connection names another tenant than the one whose schedules the store knows."""
+    """Another tenant is named than the one that the store knows.
 
-    def __init__(self, system: str, known: str, named: str) -> None:
+    ``named_by`` is what names it, such as the Connection; ``command`` forgets the one that is known.
+    """
+
+    def __init__(self, system: str, known: str, named: str, command: str, named_by: str) -> None:
         super().__init__(
-            f"the Connection of {system} names {named}, but the store knows the schedules of {known}: correct the "
-            "Connection, or run `gradeway sessions forget` to begin anew with the other tenant"
+            f"{named_by} names {named}, but what the store knows of {system} is about {known}: correct {named_by}, "
+            f"or run `{command}` to begin anew with {named}"
         )
 
 
@@ -164,6 +215,24 @@ class WritesFailedError(GradewayError):
 
     def __init__(self, count: int) -> None:
         super().__init__(f"{count} writes failed; the log says which, and the next run plans them again")
+
+
+class ResultsMissingError(GradewayError):
+    """Results of offline exams did not come in for too long; the exams' own computers may still have them."""
+
+    def __init__(self, missing: int, days: int, *, unsent: bool, unknown: bool = False) -> None:
+        what = [f"{missing} results of offline exams are missing for more than {days} days"] if missing else []
+        what += [f"a result file is unsent for more than {days} days"] if unsent else []
+        what += ["for days assessmentQ could not be asked whose results are expected"] if unknown else []
+        super().__init__(f"{'; '.join(what)}; `gradeway aqr missing` and `gradeway aqr status` tell more")
+
+
+class FilesNeedPersonError(GradewayError):
+    """A person has to look at result files of offline exams; the others went on, and it is told once a file."""
+
+    def __init__(self, count: int) -> None:
+        what = f"{count} result files of offline exams, or folders of them, need a person"
+        super().__init__(f"{what}; `gradeway aqr status` names them")
 
 
 class UnknownOutcomeError(VendorError):
@@ -195,11 +264,25 @@ class BrakeError(PlanError):
         self.digest = digest
 
 
-class UnknownPlanError(PlanError):
-    """No plan has the digest asked for."""
+class ReasonMissingError(PlanError):
+    """A plan was approved without saying why."""
 
     def __init__(self, digest: str) -> None:
-        super().__init__(f"there is no plan {digest}; plan again, and take its digest")
+        super().__init__(
+            f"plan {digest} was approved without a reason: nothing is approved; the next run asks again, and then "
+            "give the reason, which is kept with the plan"
+        )
+
+
+class UnknownPlanError(PlanError):
+    """No plan has the digest asked for, or more than one begins so."""
+
+    def __init__(self, digest: str, *, is_ambiguous: bool = False) -> None:
+        super().__init__(
+            f"several plans begin with {digest}; give more of the hash"
+            if is_ambiguous
+            else f"there is no plan {digest}; plan again, and take its hash"
+        )
 
 
 class UnknownSessionError(PlanError):
@@ -209,8 +292,39 @@ class UnknownSessionError(PlanError):
         super().__init__(f"there is no session {name}")
 
 
+class UnknownCourseError(PlanError):
+    """The store has no such course."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the store has no course {name}; `gradeway grades` lists the courses")
+
+
+class UnknownGradeError(PlanError):
+    """There never was such a grade; names no learner."""
+
+    def __init__(self, course: str, column: str) -> None:
+        super().__init__(
+            f"there is and was no grade of this learner in column {column} of course {course}; "
+            f"`gradeway grades {course}` lists learners and columns"
+        )
+
+
+class NothingToResolveError(PlanError):
+    """Nobody changed there, as far as is known, what a person would decide about; names no learner."""
+
+    def __init__(self, course: str, name: str) -> None:
+        where = f"course {course}, {name}" if name else f"course {course}"
+        super().__init__(f"there is nothing to decide about in {where}; `gradeway publish status` lists what there is")
+
+
 class SyncBusyError(PlanError):
     """Another run is applying a plan to the same system."""
+
+    transient = True
+
+
+class OutgoingError(GradewayError):
+    """Flat files cannot be put into their folder; names it and what to do. Nothing is lost, the next run goes on."""
 
     transient = True
 

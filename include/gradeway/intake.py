@@ -32,6 +32,8 @@ from gradeway.errors import (
 from gradeway.landing import claim, keep
 from gradeway.landing.zone import Zone
 from gradeway.loading import batch as loading
+from gradeway.loading import undo as undoing
+from gradeway.loading.undo import Undone
 from gradeway.reasons import Finding, Reason
 from gradeway.redact import trail
 from gradeway.settings import Settings
@@ -209,7 +211,8 @@ class Intake:
         write_report(folder, content, self.settings)
         if content["reject_file"] and kept.is_file():
             self._write_rejects(batch, kept, folder / content["reject_file"], findings)
-        ledger.reported(self.store, batch_id, str(kept.relative_to(self.zone.root)), counts)
+        place = "" if batch.undo_of else str(kept.relative_to(self.zone.root))
+        ledger.reported(self.store, batch_id, place, counts)
         return True
 
     def _write_rejects(self, batch: Batch, kept: Path, target: Path, findings: list[Finding]) -> None:
@@ -265,6 +268,17 @@ class Intake:
             )
             return ledger.enter(self.store, again)
 
+    def undo(self, batch_id: int, *, dry_run: bool = False) -> Undone:
+        """Take a batch back; in a dry run only tell what that would do.
+
+        The reports of the batch and of its undo are due then.
+
+        Raises:
+            UnknownBatchError: there is no such batch.
+            UndoRefusedError: it cannot be undone; nothing was changed.
+        """
+        return undoing.undo(self.store, self.settings, batch_id, dry_run=dry_run)
+
     def rehearse(self, path: Path, feed: str) -> Tally:
         """Return what loading a file would do now, and change nothing.
 
@@ -277,8 +291,13 @@ class Intake:
         """Return the file with a batch's landed bytes.
 
         Raises:
-            LandingError: their retention is over, or no feed takes them.
+            LandingError: their retention is over, or no feed takes them; or it is an undo, which has none.
         """
+        if batch.undo_of:
+            msg = (
+                f"batch {batch.id} is the undo of batch {batch.undo_of} and has no bytes: replay batch {batch.undo_of}"
+            )
+            raise LandingError(msg)
         place = self.zone.root / batch.place
         path = claim.content(place) if place.is_dir() else place
         unread = batch.feed not in feeds.FEEDS or batch.sha256.startswith(claim.UNREAD)
@@ -291,8 +310,11 @@ class Intake:
         """Reject rows that waited too long, delete what is past its retention; return the counts."""
         expired = loading.expire(self.store, self.settings)
         self._finish_all(expired)  # and no others: a running sweep may still want to see them due
+        from gradeway.custody import purge as custody
+        from gradeway.publish import purge
         from gradeway.sessions import outbox  # brings the vendors' clients, which nothing else here needs
 
-        intents = outbox.purge(self.store, clock.now() - timedelta(days=self.settings.report_days))
-        counts = {"expired": sum(expired.values()), "intents": intents}
+        before = clock.now() - timedelta(days=self.settings.report_days)
+        counts = {"expired": sum(expired.values()), "intents": outbox.purge(self.store, before)}
+        counts |= purge.purge(self.store, before) | custody.purge(self.store, before)
         return counts | keep.purge(self.zone, self.settings, clock.now().date())

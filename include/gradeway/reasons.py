@@ -426,6 +426,24 @@ class Reason(Enum):
         "a newer batch has already set this; the older row changed nothing",
         "nothing to do unless the older value was right",
     )
+    UNDO_OVERTAKEN = (
+        "UNDO_OVERTAKEN",
+        Level.WARNING,
+        "a newer batch has given this since, so the undo left it as it is",
+        "nothing to do unless the newer batch is wrong, too",
+    )
+    UNDO_KEPT = (
+        "UNDO_KEPT",
+        Level.WARNING,
+        "what the undone batch made or changed is still needed, so it stays",
+        "undo what needs it, and it goes as well",
+    )
+    UNDO_SAID_AGAIN = (
+        "UNDO_SAID_AGAIN",
+        Level.WARNING,
+        "a newer batch found rows unchanged, which may be some that are taken back",
+        "replay that batch if it was right about them",
+    )
 
 
 @dataclass(frozen=True, slots=True)

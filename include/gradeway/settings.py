@@ -6,27 +6,36 @@ its start with the variable's name and what is expected; nothing is read at impo
 
 from __future__ import annotations
 
-import json
+import difflib
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from gradeway.errors import SettingsError
+from gradeway.store_url import STORE_CONNECTION, url_of_connection
 
 log = logging.getLogger(__name__)
 
 PREFIX = "GRADEWAY_"
-STORE_CONNECTION = "gradeway_store"
-LIBPQ = ("ssl", "gss", "connect_timeout", "keepalives", "target_session_attrs", "application_name", "options")
+ALIKE = 0.75  # of 1, from where on a name can be meant by another
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -41,6 +50,13 @@ class Provisioning(StrEnum):
     METADATA = "metadata"
     ONCE = "once"
     ALWAYS = "always"
+
+
+class Target(StrEnum):
+    """Where grades are published: a Blackboard Learn site, or files for its own importer."""
+
+    LEARN = "learn"
+    FILES = "files"
 
 
 class Resume(StrEnum):
@@ -58,12 +74,45 @@ def _words(value: object) -> object:
     return frozenset(value.replace(",", " ").split()) if isinstance(value, str) else value
 
 
+@dataclass(frozen=True)
+class Limit:
+    """How many, and how many percent, may be done without approval: too much is what exceeds both.
+
+    Of a small column all may be too much, though that is no more than the number allows.
+    """
+
+    count: int
+    percent: int
+
+
+BRAKES: Mapping[str, Limit] = {
+    "deletions": Limit(0, 0),
+    "decreases": Limit(5, 10),
+    "blanks": Limit(5, 10),
+    "changes": Limit(20, 50),
+    "unmatched": Limit(5, 20),
+}
+BRAKE = re.compile(r"([a-z]+)=(\d{1,7})/(\d{1,2}|100)", re.ASCII)
+
+
+def _brakes(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found = [BRAKE.fullmatch(word) for word in value.split()]
+    given = {match[1]: Limit(int(match[2]), int(match[3])) for match in found if match}
+    if len(given) < len(found) or not given.keys() <= BRAKES.keys():
+        msg = f"write kind=count/percent, as in decreases=5/10, for any of {', '.join(BRAKES)}"
+        raise ValueError(msg)
+    return {**BRAKES, **given}
+
+
 def _absolute(value: object) -> object:
     return Path(value).expanduser().absolute() if isinstance(value, (str, Path)) else value
 
 
 Folder = Annotated[Path, BeforeValidator(_absolute)]
 Words = Annotated[frozenset[str], BeforeValidator(_words)]
+Brakes = Annotated[Mapping[str, Limit], BeforeValidator(_brakes)]
 Days = Annotated[int, Field(ge=1, le=36500)]
 Statuses = Annotated[frozenset[Annotated[str, Field(pattern="^[0-9]$")]], BeforeValidator(_words)]
 Key = Annotated[str, Field(pattern=r'^[^:=|"\s]{1,100}$')]
@@ -95,7 +144,7 @@ class Settings(BaseModel):
     parked_days: Days = Field(30, description="days a row waits for its schema or column")
     archive_days: Days = Field(400, description="days archived files are kept")
     quarantine_days: Days = Field(90, description="days refused files are kept")
-    report_days: Days = Field(400, description="days reports and reject files are kept")
+    report_days: Days = Field(400, description="days reports, reject files and calls to outside systems are kept")
     sessions_time_zone: str = Field("UTC", description="zone of a session's dates that name none")
     time_zone: str = Field("UTC", description="zone in which reports and pages show times")
     sessions_deliveries_file: str = Field(
@@ -126,7 +175,6 @@ class Settings(BaseModel):
     questionmark_monitoring_authorization: str = Field(
         "", description="monitoring type of a session with requireAuthorization; not enforced unless set"
     )
-
     questionmark_learner: str = Field(
         "Name",
         pattern=r"^(Name|SsoId|Details([1-9]|1[0-9]|20))$",
@@ -137,20 +185,56 @@ class Settings(BaseModel):
     results_review: Statuses = Field(frozenset("357"), description="result statuses that a person decides on first")
     results_days: Days = Field(14, description="days after a schedule's end in which its results are still read")
     results_stale_days: Days = Field(7, description="days after which an unfinished attempt is told as stale")
-    aqr_settle_seconds: float = Field(
-        2.0, ge=0, le=600, description="seconds a result file must be unchanged to be sent"
-    )
+    aqr_settle_seconds: float = Field(2.0, ge=0, le=600, description="seconds an .aqr file must be still to be sent")
     aqr_grace_seconds: float = Field(
-        60, ge=0, le=86400, description="seconds in which an upload without an answer may still take effect"
+        90, ge=0, le=86400, description="seconds in which an upload without an answer may still take effect"
+    )
+    aqr_restless_seconds: float = Field(
+        30, ge=1, le=3600, description="seconds after which a result file that never stands still is sent as it is"
     )
     aqr_backup_days: int = Field(14, ge=14, le=36500, description="days until a .bak file is deleted, at least 14")
     aqr_alert_days: int = Field(10, ge=1, le=36500, description="days after which a missing or unsent result is told")
+    aqr_past_days: Days = Field(90, validate_default=True, description="days after which a missing result is let go")
+    aqr_roster_file: str = Field(
+        "", description="CSV file exam,learner (and access_code, sitting, until): who sits offline exams"
+    )
     results_session_key: Key = Field("SESSION", description="optionalData key that names the session a column is for")
     results_assessment_key: Key = Field(
         "ASSESSMENT", description="optionalData key that names the assessment a column is for"
     )
     results_file: str = Field(
         "", description="CSV file session,assessment,courseId,name: which column takes which results; it wins"
+    )
+    publish_target: Target = Field(Target.LEARN, description="where grades are published: learn, or files")
+    publish_course_id: str = Field(
+        "externalId",
+        pattern="^(externalId|courseId)$",
+        description="what courseId in the files is in Learn: externalId (the batch UID) or courseId",
+    )
+    publish_learner_id: str = Field(
+        "userName",
+        pattern="^(userName|externalId)$",
+        description="what userId in the files is in Learn: userName (the login) or externalId (the batch UID)",
+    )
+    publish_columns_visible: bool = Field(True, description="whether learners see columns that are made in Learn")
+    publish_brakes: Brakes = Field(
+        BRAKES,
+        description=(
+            "what a plan may do to a course, and to a column, without approval: kind=count/percent for deletions, "
+            "decreases, blanks, changes and unmatched; it is held where both are exceeded, of the first three also "
+            "where it is all of a column's grades and more than two"
+        ),
+    )
+    publish_approval_hours: int = Field(24, ge=1, le=8760, description="hours for which an approval holds")
+    publish_grace_seconds: float = Field(
+        60, ge=0, le=86400, description="seconds in which a call to Learn without an answer may still take effect"
+    )
+    publish_threads: int = Field(4, ge=1, le=16, description="calls to Learn that are under way at a time")
+    publish_files_folder: str = Field(
+        "", validate_default=True, description="folder into which Grades Journey files are put"
+    )
+    publish_files_wait: bool = Field(
+        True, description="put columns there only when the schemas were taken away, and grades after columns"
     )
 
     @field_validator("time_zone", "sessions_time_zone", "questionmark_results_time_zone")
@@ -169,6 +253,30 @@ class Settings(BaseModel):
         letters = sorted(match.group() for match in re.finditer(r"([A-Za-z])\1*", value))
         if len(letters) != 3 or letters[0] not in {"M", "MM"} or letters[1] not in {"d", "dd"} or letters[2] != "yyyy":
             msg = "name yyyy, MM or M, and dd or d, once each, such as dd/MM/yyyy"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("publish_files_folder")
+    @classmethod
+    def _is_given_for_files(cls, value: str, info: ValidationInfo) -> str:
+        if not value.strip() and info.data.get("publish_target") is Target.FILES:
+            msg = "name the folder of the importer, as GRADEWAY_PUBLISH_TARGET is files"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("aqr_alert_days")
+    @classmethod
+    def _is_told_in_time(cls, value: int, info: ValidationInfo) -> int:
+        if value >= info.data.get("aqr_backup_days", value + 1):
+            msg = "it must be shorter than GRADEWAY_AQR_BACKUP_DAYS: after that the exam's own computer has no copy"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("aqr_past_days")
+    @classmethod
+    def _is_told_at_all(cls, value: int, info: ValidationInfo) -> int:
+        if value <= info.data.get("aqr_alert_days", 0):
+            msg = "it must be longer than GRADEWAY_AQR_ALERT_DAYS: after it a missing result is told no more"
             raise ValueError(msg)
         return value
 
@@ -214,7 +322,9 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         key[len(PREFIX) :].lower(): value for key, value in env.items() if key.startswith(PREFIX) and value.strip(" \n")
     }
     for unknown in sorted(given.keys() - Settings.model_fields.keys()):
-        log.warning("%s%s is no setting of Gradeway and is ignored", PREFIX, unknown.upper())
+        known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+        name = f"{PREFIX}{unknown.upper()}"
+        log.warning("%s is no setting of Gradeway and is ignored%s", name, nearest(name, known))
         del given[unknown]
     if "database_url" not in given and (connection := env.get(f"AIRFLOW_CONN_{STORE_CONNECTION.upper()}")):
         given["database_url"] = url_of_connection(connection)
@@ -230,63 +340,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         raise SettingsError(msg) from None
 
 
-def url_of_connection(text: str) -> str:
-    """Turn an Airflow connection, in its URI or JSON form, into a SQLAlchemy URL.
-
-    Raises:
-        SettingsError: the text is neither form, or no kind of database we can use.
-    """
-    try:
-        parts = json.loads(text) if text.lstrip().startswith("{") else _uri_parts(text)
-        extra = parts.get("extra") or {}
-        options = json.loads(extra) if isinstance(extra, str) else dict(extra)
-        port = int(parts["port"]) if parts.get("port") else None
-    except (ValueError, TypeError, AttributeError):
-        msg = f"AIRFLOW_CONN_{STORE_CONNECTION.upper()} is wrong: neither a connection's URI nor its JSON"
-        raise SettingsError(msg) from None
-    host, login, password = parts.get("host"), parts.get("login"), parts.get("password")
-    name = parts.get("schema") or ""
-    return database_url(
-        parts.get("conn_type", ""), host=host, port=port, login=login, password=password, name=name, options=options
-    )
-
-
-def _uri_parts(text: str) -> dict[str, Any]:
-    uri = urlsplit(text)
-    host, login, password = (unquote(part) if part else None for part in (uri.hostname, uri.username, uri.password))
-    return {
-        "conn_type": uri.scheme,
-        "host": host,
-        "login": login,
-        "password": password,
-        "port": uri.port,
-        "schema": unquote(uri.path.lstrip("/")),
-        "extra": dict(parse_qsl(uri.query)),
-    }
-
-
-def database_url(
-    kind: str,
-    *,
-    host: str | None,
-    port: int | None,
-    login: str | None,
-    password: str | None,
-    name: str,
-    options: Mapping[str, Any] | None = None,
-) -> str:
-    """Make the SQLAlchemy URL for a connection's fields; of the options, those of libpq count.
-
-    Raises:
-        SettingsError: the kind is neither PostgreSQL nor SQLite.
-    """
-    from sqlalchemy import URL
-
-    if kind in {"postgres", "postgresql"}:
-        query = {key: str(value) for key, value in (options or {}).items() if key.startswith(LIBPQ)}
-        url = URL.create("postgresql+psycopg", login, password, host, port, name, query)
-        return url.render_as_string(hide_password=False)
-    if kind == "sqlite":
-        return f"sqlite:///{host or '/' + name}"
-    msg = f"connection {STORE_CONNECTION} is of type {kind or 'none'}; it must be postgres or sqlite"
-    raise SettingsError(msg)
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Ask whether the known name that is most like an unknown one was meant; nothing where none is like it."""
+    found = difflib.get_close_matches(name, list(known), 1, ALIKE)
+    return f"; did you mean {found[0]}?" if found else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -13,12 +14,13 @@ PROJECT = Path(__file__).resolve().parents[2]
 PACKAGE = PROJECT / "include" / "gradeway"
 # From the ground up: a part may import from parts below its own.
 LAYERS = (
-    ("reasons", "clock", "redact", "words"),
+    ("reasons", "outcomes", "clock", "redact", "words"),
     ("errors",),
-    ("settings",),
+    ("store_url",),
+    ("settings", "mappings"),
     ("store", "feeds", "vendors", "sandbox"),
     ("landing", "checks"),
-    ("loading", "sessions", "results", "custody"),
+    ("loading", "sessions", "results", "custody", "publish"),
     ("intake",),
     ("cli", "orchestration"),
     ("demo",),
@@ -141,3 +143,9 @@ def test_no_float_stands_between_a_file_and_the_store() -> None:
     ]
     assert guarded
     assert found == []
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """Or pytest takes one for the other where all are collected, and only there."""
+    names = Counter(path.name for path in (PROJECT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []

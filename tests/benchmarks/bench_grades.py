@@ -4,7 +4,8 @@
 in a hundred changed, and a file of which every fifth row is rejected. Every figure is from the claim
 to the written report, without imports, and stands beside the time that PostgreSQL takes to COPY the
 file as it is into an unlogged table of text: the median of some COPYs just before, the first of all
-not counted. Seconds depend on the machine; the ratio is what counts.
+not counted. An undo stands beside the load that it takes back: one that made all its grades, and one
+that changed them all. Seconds depend on the machine; the ratio is what counts.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import shutil
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -28,7 +30,7 @@ from gradeway.demo.samples import HEADERS
 from gradeway.demo.term import Term, write_term, write_values
 from gradeway.intake import Intake
 from gradeway.settings import load
-from gradeway.store import ledger
+from gradeway.store import ledger, overview
 
 ROWS = 1_000_000
 COPIES = 5
@@ -37,6 +39,8 @@ BAD_EVERY = 5
 BROKEN = ("{0}||{2}|{3}", "{0}|{1}|{2}", "{0}|{1}|{2}|87,5", "{0}|{1}|{2}|?", "{0}|{1}|{2}|")
 # A bad row may cost more than a good one, as it is told about, but not so much that a bad file is trouble.
 BAD_FILE_LIMIT = 3
+# What is taken back is kept as history, of which a first load has none to write.
+UNDO_LIMIT = 5
 FLOOR = "COPY floor FROM STDIN (FORMAT csv, DELIMITER '|', QUOTE E'\\b', HEADER)"
 
 
@@ -76,10 +80,21 @@ def sweep(home: Path, url: str) -> Measured:
     return Measured(seconds, peak, batch.created, batch.updated, batch.rejected, batch.state)
 
 
-def apart(home: Path, url: str) -> Measured:
-    """Measure a sweep in a process of its own, so that its memory is its own."""
+def undo(home: Path, url: str) -> tuple[float, int, int]:
+    """Undo the newest batch that stands; return the seconds, and how many grades came back and went."""
+    intake = intake_of(home, url)
+    with intake.store.session() as session:
+        batch = next(one for one in overview.batches(session, 9) if not (one.undo_of or one.undone_by))
+    start = time.perf_counter()
+    done = intake.undo(batch.id)
+    intake.finish()
+    return time.perf_counter() - start, done.parts["grade"].restored, done.parts["grade"].removed
+
+
+def apart(home: Path, url: str, work: Callable[[Path, str], Any] = sweep) -> Any:  # noqa: ANN401  as the work says
+    """Measure some work in a process of its own, so that its memory is its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(sweep, home, url).result()
+        return pool.submit(work, home, url).result()
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +185,26 @@ def bench_bad_file(home: Path, url: str, floor_of: object, *, bad: bool) -> floa
     return measured.seconds / floor
 
 
+def bench_undo(home: Path, url: str) -> None:
+    """Load grades and then others for all of them, and undo one load after the other."""
+    kind = "SQLite" if url.startswith("sqlite") else "PostgreSQL"
+    term = Term.of_rows(ROWS)
+    inbox = prepare(home, url, term)
+    loads = []
+    for changed in (0, 1):
+        shutil.move(write_values(home / f"{changed}.colncval", term, changed_every=changed), inbox)
+        loads.append(apart(home, url))
+    for what, measured in (("changed", loads[1]), ("made", loads[0])):
+        seconds, restored, removed = apart(home, url, undo)
+        ratio = seconds / measured.seconds
+        sys.stdout.write(
+            f"{kind}, undo of a load that {what} {term.rows:,} grades: {seconds:6.2f} s"
+            f"  = {ratio:5.2f} x that load ({measured.seconds:.2f} s)\n"
+        )
+        assert (restored, removed) == (measured.updated, measured.created)
+        assert ratio < UNDO_LIMIT
+
+
 def test_postgresql(tmp_path: Path, server: str, floor_of: object) -> None:
     with postgres.database(server) as url:
         bench_file(tmp_path, url, floor_of)
@@ -177,6 +212,15 @@ def test_postgresql(tmp_path: Path, server: str, floor_of: object) -> None:
 
 def test_sqlite(tmp_path: Path, floor_of: object) -> None:
     bench_file(tmp_path, f"sqlite:///{tmp_path / 'store.db'}", floor_of)
+
+
+def test_an_undo_on_postgresql(tmp_path: Path, server: str) -> None:
+    with postgres.database(server) as url:
+        bench_undo(tmp_path, url)
+
+
+def test_an_undo_on_sqlite(tmp_path: Path) -> None:
+    bench_undo(tmp_path, f"sqlite:///{tmp_path / 'store.db'}")
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path, server: str, floor_of: object) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fixtures.intakes import Site
-from fixtures.outcomes import HOSTILE, HOSTILE_COLUMN, LEARNER, every_outcome
+from fixtures.outcomes import COLUMNS, HOSTILE, HOSTILE_COLUMN, LEARNER, every_outcome, values
 from fixtures.pages import Seen
 from gradeway.checks.page import moment, page, shares, size
 from gradeway.checks.report import report
@@ -72,6 +72,33 @@ def test_the_page_says_first_what_happened(
     assert sentence in text
     assert all(str(escape(step)) in text for step in said.steps)
     assert Seen(text).tags >= {"main", "h1", "h2", "ol"}
+
+
+def test_an_undo_its_batch_and_the_same_bytes_again_say_what_happened_and_how_to_go_back(site: Site) -> None:
+    site.send("c.colnc", COLUMNS + b"C1|X|||||\n")
+    content = values("C1|S1|X|1", "C1|S2|X|2", "C1|S3|Y|3", "C1|S4|X|bad")
+    site.send("w.colncval", content)
+    site.send("x.colncval", values("C1|S1|X|7"))
+    site.intake.undo(2)
+    site.send("again.colncval", content)
+    said = {}
+    for batch in site.batches()[1:]:
+        found = verdict(site.report(batch))
+        said[batch.id] = (found.tone, found.sentence)
+        if batch.id != 3:
+            assert found.steps[-1] == "If it shall be loaded again: ask the administrator to replay batch 2."
+            assert found.sentence in site.intake.report_folder(batch).joinpath("report.html").read_text()
+    again = "The same file was here before as batch 2, which batch 4 has undone, so it was not loaded again."
+    assert said == {
+        2: (Tone.CALM, "Batch 4 has undone this file: what it brought is taken back."),
+        3: (Tone.GOOD, "The one row is loaded."),
+        4: (
+            Tone.CALM,
+            "Batch 2 is undone: 2 of its 4 rows were taken back, 1 stays, because newer batches gave the same or "
+            "something needs them.",
+        ),
+        5: (Tone.ATTENTION, again),
+    }
 
 
 def test_the_page_says_how_to_heal_rejects(made: tuple[Site, dict[str, int]]) -> None:

@@ -92,9 +92,14 @@ def test_a_file_where_the_home_or_the_store_should_be_is_2(
 
 
 @pytest.mark.parametrize("words", [("status",), ("batches",), ("grades",), ("show", "1")])
-def test_what_only_reads_makes_no_store(words: tuple[str, ...], run: Run, home: Path) -> None:
+def test_what_only_reads_makes_no_store(
+    words: tuple[str, ...], run: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
     assert run(*words).exit_code == (1 if words[0] == "show" else 0)
     assert not home.exists()
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_a_landing_zone_that_cannot_be_used_is_2(run: Run, home: Path) -> None:
@@ -185,7 +190,8 @@ def test_an_unknown_variable_is_a_warning_on_stderr(run: Run, monkeypatch: pytes
     result = run("settings", "--format", "json")
     assert result.exit_code == 0
     assert result.stderr == (
-        "WARNING gradeway.settings: GRADEWAY_DELIMITTER is no setting of Gradeway and is ignored\n"
+        "WARNING gradeway.settings: GRADEWAY_DELIMITTER is no setting of Gradeway and is ignored; "
+        "did you mean GRADEWAY_DELIMITER?\n"
     )
 
 
@@ -219,3 +225,27 @@ def test_verbose_goes_before_and_after_the_command(place: str, run: Run, inbox: 
     result = run(*words, "--format", "json")
     assert "INFO gradeway.landing.claim: claimed batch 1 (colext)" in result.stderr
     assert result.stdout.startswith("{")
+
+
+@pytest.mark.parametrize(
+    ("words", "body", "line"),
+    [
+        (("sweep",), "intake.sweep_once", "stopped; nothing is lost, and the same command, given again, goes on"),
+        (
+            ("publish", "apply", "--now"),
+            "applying.apply_plan",
+            "stopped; nothing is lost, and `gradeway publish apply --now` goes on",
+        ),
+        (("status",), "status.show_status", "stopped; it was only to look, and changed nothing"),
+    ],
+)
+def test_an_interrupted_command_says_how_to_go_on(
+    words: tuple[str, ...], body: str, line: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"gradeway.cli.{body}", _interrupted)
+    stopped = run(*words)
+    assert (stopped.exit_code, stopped.stdout, stopped.stderr) == (130, "", f"gradeway: {line}\n")
+
+
+def _interrupted(*_: object) -> int:
+    raise KeyboardInterrupt

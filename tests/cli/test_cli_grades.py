@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from gradeway.cli.grades import guarded
+from gradeway.cli.out import guarded
 from gradeway.demo import samples
 from gradeway.demo.term import Term, write_term
 

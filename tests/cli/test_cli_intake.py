@@ -67,6 +67,18 @@ def test_the_sweep_tells_of_every_batch(run: Run, inbox: Path) -> None:
     assert any("refused (DELIMITER_WRONG)" in line for line in lines)
 
 
+def test_a_warning_is_told_with_what_to_do(run: Run, inbox: Path) -> None:
+    put(inbox, "a.sch", "title|symbols|optionalData", "Letters|A=90:B=80:F=0|")
+    put(inbox, "a.colnc", "courseId|name|points|gradeSchema", "C1|Oral|20|Letters")
+    put(inbox, "a.colncval", "courseId|userId|name|value", "C1|ann|Oral|B")
+    assert "SYMBOL" not in run("sweep").stdout
+    put(inbox, "b.sch", "title|symbols|optionalData", "Letters|A=90:F=0|")
+    told = run("sweep")
+    assert told.exit_code == 0
+    [remark] = [line for line in told.stdout.splitlines() if "SYMBOL_IN_USE" in line]
+    assert "that grades in the store use; give the symbol back to the schema" in remark
+
+
 def test_parked_rows_go_in_with_their_parent_and_old_rejects_do_not_count_again(
     run: Run, data: Data, inbox: Path
 ) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from custody import pcs
 from custody.pcs import MakePc, Pc, client_of
 from fixtures.sandboxes import Hall, running_hall
 from gradeway import clock
@@ -52,12 +54,34 @@ def sittings() -> Iterator[str]:
     return (f"{number}-1" for number in NUMBERS)
 
 
+class TwoClocks(Clock):
+    """The time here and at the sandbox."""
+
+    def __init__(self, hall: Hall) -> None:
+        super().__init__()
+        self._hall, self._begun = hall, self.time
+        self.steady = 0.0
+        self.pass_by(0)
+
+    def pass_by(self, seconds: float) -> None:
+        super().pass_by(seconds)
+        self.steady += seconds
+        now = self._begun + timedelta(seconds=self.steady)
+        self._hall.act("clock", {"now": now.isoformat()})
+
+    def jump(self, seconds: float) -> None:
+        """Put the clock here to another time, without any time passing."""
+        super().pass_by(seconds)
+
+
 @pytest.fixture
-def passing(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def passing(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> Iterator[TwoClocks]:
     """A time that passes only when the test says so."""
-    made = Clock()
+    made = TwoClocks(hall)
     monkeypatch.setattr(clock, "now", made.now)
-    return made
+    monkeypatch.setattr(pcs, "STEADY", [lambda: made.steady])
+    yield made
+    hall.act("clock", {"now": None})
 
 
 @pytest.fixture

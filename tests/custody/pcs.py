@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from fixtures.sandboxes import Hall
@@ -27,8 +30,10 @@ from vendors.profiles import profile
 
 UPLOAD = "POST */offline-results"
 ASK = "GET */offline-results"
-HASTY = Manners(connect=5, read=0.5, interval=0, sleep=lambda _: None)
-PATIENT = Manners(connect=5, read=20, interval=0, sleep=lambda _: None)
+STEADY = [time.monotonic]  # what a test may put another in the place of
+CALM: dict[str, Any] = {"interval": 0, "sleep": lambda _: None, "monotonic": lambda: STEADY[-1]()}
+HASTY = Manners(connect=5, read=0.5, **CALM)
+PATIENT = Manners(connect=5, read=20, **CALM)
 
 
 def client_of(hall: Hall, manners: Manners = HASTY, password: str = "sandbox", **changed: object) -> AssessmentQ:  # noqa: S107
@@ -70,7 +75,7 @@ class Pc:
 
     def note(self) -> None:
         """Only note what is there now."""
-        self.custody.note(files.look(self.folder), Pass())
+        self.custody.note(files.look(self.folder))
 
     def path(self, place: str = "exam.aqr") -> Path:
         return self.folder / place
@@ -133,6 +138,24 @@ def spoil(hall: Hall, kind: str, match: str = UPLOAD, **more: object) -> None:
     hall.act("faults", [{"match": match, "kind": kind, **more}])
 
 
+def scores(hall: Hall, sitting: str) -> list[float]:
+    """What the server has as the score of a sitting."""
+    return [result["score"] for result in hall.every("results") if result["sitting"] == sitting]
+
+
+def two_copies(hall: Hall, sitting: str) -> tuple[bytes, bytes]:
+    """An older and a newer state of an exam, with the scores 2 and 9."""
+    hall.play(sitting, "start")
+    older, newer = (hall.play(sitting, "save", score=score, max=10) for score in (2, 9))
+    return older, newer
+
+
+def put_older(pc: Pc, content: bytes, place: str = "exam.aqr") -> None:
+    """Write a copy that was made a day before."""
+    pc.write(content, place)
+    age([pc.path(place)], -86_400)
+
+
 def age(paths: Iterable[Path], seconds: float) -> None:
     """Make files look changed at another time."""
     for path in paths:
@@ -140,13 +163,25 @@ def age(paths: Iterable[Path], seconds: float) -> None:
         os.utime(path, (status.st_atime, status.st_mtime + seconds))
 
 
+def forbid(monkeypatch: pytest.MonkeyPatch, is_forbidden: Callable[[Path], bool]) -> None:
+    """Let some folders not be read, as those of others are not; also for root, who reads all."""
+    real = os.scandir
+
+    def scandir(folder: str = ".") -> Any:  # noqa: ANN401
+        if is_forbidden(Path(folder)):
+            raise PermissionError(errno.EACCES, "Permission denied", folder)
+        return real(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+
+
 @contextmanager
-def unprivileged(home: Path, *read_only: Path) -> Iterator[None]:
+def unprivileged(home: Path, *read_only: Path, mode: int = 0o555) -> Iterator[None]:
     """Be nobody special, as root is, and let some folders be for reading only."""
     for path in (home, *home.rglob("*")):
         path.chmod(0o777)
     for path in read_only:
-        path.chmod(0o555)
+        path.chmod(mode)
     was = os.geteuid()
     if was == 0:
         os.seteuid(65534)

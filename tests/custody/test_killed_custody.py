@@ -7,17 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from crash.kill import Step, in_a_process
-from custody.pcs import MakePc, Pc, client_of, sent, taken
+from custody.pcs import MakePc, Pc, client_of, put_older, scores, sent, taken, two_copies
 from fixtures.sandboxes import Hall
+from gradeway.custody import files
 from gradeway.custody.keep import Keeper
 from sessions.exams import Clock
 from vendors.profiles import DROPPED
 
 CUSTODY = "gradeway.custody."
 CLIENT = "gradeway.vendors.assessmentq:AssessmentQ.upload"
-GRACE, DAY = 61, 86_400
+GRACE, DAY = 91, 86_400
 SENDING = [
     *(
         Step(where, when, number)
@@ -48,6 +50,15 @@ STEPS = [
         for when in ("before", "after")
         for number in (1, 2)
     ),
+]
+PUTTING_BACK = [
+    *(Step(where, when) for where in (f"{CUSTODY}ledger:ended", CLIENT) for when in ("before", "after")),
+    *(
+        Step(where, when)
+        for where in (f"{CUSTODY}order:overtaken", f"{CUSTODY}ledger:send_again")
+        for when in ("before", "after")
+    ),
+    *(Step(where, when, 2) for where in (f"{CUSTODY}ledger:ended", CLIENT) for when in ("before", "after")),
 ]
 ELSEWHERE = [
     *(Step(f"{CUSTODY}keep:shutil.copy2", when) for when in ("before", "halfway", "after")),
@@ -138,6 +149,70 @@ def test_killed_again_while_it_asks(one_pc: Pc, sittings: Iterator[str], passing
     passing.pass_by(GRACE)
     scene.go_on(passing)
     scene.check()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("where", ["files:copy", "ledger:renew", "ledger:claim", "ledger:ended"])
+def test_killed_while_it_sends_a_file_that_does_not_stand_still(
+    one_pc: Pc, hall: Hall, sitting: str, passing: Clock, where: str, when: str
+) -> None:
+    one_pc.play(sitting, "start")
+    one_pc.go_on()
+    one_pc.store.engine.dispose()
+    contents = [one_pc.play(sitting, "save", size=900)]
+
+    def work() -> None:
+        one_pc.client = client_of(hall)
+        custody, before = one_pc.custody, files.look(one_pc.folder)
+        for _ in range(2):
+            contents.append(one_pc.write(contents[-1] + b" "))
+            Step(f"{CUSTODY}{where}", when).arm()
+            custody.go_on(before)
+            passing.pass_by(60)
+
+    assert in_a_process(work) == signal.SIGKILL
+    ended = one_pc.play(sitting, "finish")
+    for _ in range(3):
+        passing.pass_by(GRACE)
+        one_pc.go_on()
+    assert (one_pc.names(), sent(hall, ended), taken(hall, ended)) == (["exam.bak"], [1], [1])
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    "where", ["gradeway.vendors.assessmentq:AssessmentQ.received", f"{CUSTODY}ledger:sittings_ended"]
+)
+def test_killed_while_it_learns_of_an_end(
+    make_pc: MakePc, sqlite_store: str, hall: Hall, sitting: str, passing: Clock, where: str, when: str
+) -> None:
+    pc = make_pc(sqlite_store, keeper=Keeper.as_archive(Path(make_url(sqlite_store).database or "").parent / "archive"))
+    begun = pc.play(sitting, "start")
+    if where.endswith("ended"):
+        pc.go_on()
+        passing.pass_by(600)
+    assert hall.upload(hall.play(sitting, "finish")).status_code == 201
+    assert kill(pc, Step(where, when))
+    for _ in range(3):
+        passing.pass_by(600)
+        pc.go_on()
+    assert (pc.names(), pc.states(), sent(hall, begun)[0] <= 1) == ([], {"kept": 1}, True)
+
+
+@pytest.mark.parametrize("step", PUTTING_BACK, ids=str)
+def test_killed_while_it_puts_a_newer_copy_back(
+    one_pc: Pc, hall: Hall, sitting: str, passing: Clock, step: Step
+) -> None:
+    older, newer = two_copies(hall, sitting)
+    one_pc.write(newer, "a.aqr")
+    one_pc.go_on()
+    put_older(one_pc, older, "b.aqr")
+    assert kill(one_pc, step)
+    for _ in range(4):
+        passing.pass_by(2 * GRACE)
+        one_pc.go_on()
+    assert (scores(hall, sitting), one_pc.states()) == ([9], {"sent": 2})
+    assert sent(hall, older)[0] == 1
+    assert sent(hall, newer)[0] <= 3
 
 
 @pytest.mark.parametrize("step", ELSEWHERE, ids=str)

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import text
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from crash.kill import die, fork
-from custody.pcs import MakePc, Pc, sent, unprivileged
+from custody.pcs import MakePc, Pc, sent, spoil, unprivileged
 from fixtures.sandboxes import Hall
 from gradeway.custody import files, ledger, watch
-from gradeway.errors import CustodyError
+from gradeway.errors import CustodyError, StoreNotReadyError
+from gradeway.store.engine import Store
+from store.test_migrations import migrate
 
 OFFLINE, ONLINE = "offline: what waits is sent as soon as the server answers", "online again"
 FULL = OperationalError("", {}, Exception("database or disk is full"))
@@ -113,10 +120,11 @@ def test_it_asks_less_and_less_often_while_offline(
     monkeypatch.setattr(watch, "LONGEST_WAIT", 0.4)
     hall.network(online=False)
     one_pc.play(sitting, "start", "finish")
-    begun = time.monotonic()
+    rest, waits = watch._rest, list[float]()
+    monkeypatch.setattr(watch, "_rest", lambda stop, seconds: waits.append(seconds) or rest(stop, seconds))
     with watching(one_pc, seconds=0.0) as watcher:
-        watcher.until(lambda: watcher.passes == 5)
-    assert time.monotonic() - begun >= 0.1 + 0.2 + 0.4 + 0.4
+        watcher.until(lambda: waits.count(0.4) >= 2)
+    assert [wait for wait in waits if wait][:4] == [0.1, 0.2, 0.4, 0.4]
 
 
 def test_it_ends_at_once_when_told_to(one_pc: Pc, hall: Hall, sitting: str) -> None:
@@ -165,10 +173,79 @@ def test_a_watcher_that_was_killed_does_not_count(one_pc: Pc) -> None:
         os.close(end)
 
 
-def test_a_folder_that_is_not_there(one_pc: Pc) -> None:
+def test_a_folder_that_is_not_there_yet_is_waited_for(one_pc: Pc, hall: Hall, sitting: str, hasty: None) -> None:
     one_pc.folder.rmdir()
-    with pytest.raises(CustodyError, match="cannot be watched: No such file or directory; name a folder that is there"):
-        watch.watch(one_pc.custody, one_pc.folder, 0, threading.Event(), print)
+    with watching(one_pc) as watcher:
+        watcher.until(lambda: watcher.said)
+        assert watcher.said == [f"{one_pc.folder} is not there yet: waiting for it"]
+        one_pc.play(sitting, "start", "finish")
+        watcher.until(lambda: one_pc.names() == ["exam.bak"])
+
+
+def test_it_ends_when_told_to_while_it_waits_for_the_folder(one_pc: Pc) -> None:
+    one_pc.folder.rmdir()
+    with watching(one_pc, seconds=1000) as watcher:
+        watcher.until(lambda: watcher.said)
+    assert not one_pc.folder.exists()
+
+
+def test_a_signal_is_heard_within_a_second_however_long_it_waits() -> None:
+    class Stop(threading.Event):
+        waits: ClassVar[list[float]] = []
+
+        def wait(self, timeout: float | None = None) -> bool:
+            self.waits.append(timeout or 0)
+            if len(self.waits) == 3:
+                self.set()
+            return self.is_set()
+
+    assert watch._rest(Stop(), 3600)
+    assert Stop.waits == [1, 1, 1]
+
+
+def test_the_store_of_an_older_version_is_brought_to_that_of_the_program(tmp_path: Path) -> None:
+    store = Store(url := f"sqlite:///{tmp_path / 'store.db'}")
+    store.upgrade()
+    migrate(store, "0003")
+    store.engine.dispose()
+    ready = watch.ready_store(url, threading.Event(), print)
+    assert ready is not None
+    assert ready.version()[0] == ready.version()[1]
+
+
+def test_the_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    store = Store(url := f"sqlite:///{tmp_path / 'store.db'}")
+    store.upgrade()
+    with store.writing() as session:
+        session.execute(text("UPDATE gradeway_version SET version_num = '9999'"))
+    with pytest.raises(StoreNotReadyError, match="version 9999"):
+        watch.ready_store(url, threading.Event(), print)
+
+
+def test_a_store_that_is_damaged_is_named_and_can_be_moved_away(tmp_path: Path, hasty: None) -> None:
+    path, said = tmp_path / "store.db", list[str]()
+    path.write_bytes(b"garbage" * 1000)
+
+    def say(what: str) -> None:
+        said.append(what)
+        path.unlink()
+
+    assert watch.ready_store(f"sqlite:///{path}", threading.Event(), say)
+    assert said == [f"the store {path} is damaged: put a backup in its place, or move it away; trying again"]
+
+
+def test_a_store_that_is_damaged_while_it_watches(one_pc: Pc, hasty: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = sqlite3.DatabaseError("database disk image is malformed")
+    broken.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    damaged = DatabaseError("", {}, broken)
+
+    def fail(*_: object) -> None:
+        raise damaged
+
+    monkeypatch.setattr(ledger, "note", fail)
+    with watching(one_pc) as watcher:
+        watcher.until(lambda: watcher.said)
+    assert "the store is damaged: move its file away and start again" in watcher.said[0]
 
 
 def test_a_folder_that_is_a_file(one_pc: Pc) -> None:
@@ -221,7 +298,7 @@ def test_a_trouble_that_comes_back_is_said_again(one_pc: Pc, hasty: None, monkey
     }
 
 
-def _fail(*_: object) -> None:
+def _fail(*_: object, **__: object) -> None:
     raise FULL
 
 
@@ -286,3 +363,54 @@ def test_the_watchers_own_file_is_never_sent(one_pc: Pc, hall: Hall, sitting: st
         watcher.some_passes()
     assert [path.name for path in one_pc.folder.iterdir()] == [watch.LOCK]
     assert not [entry for entry in hall.log()[before:] if entry["method"] == "POST"]
+
+
+def test_it_survives_an_error_that_nobody_thought_of(
+    one_pc: Pc, hall: Hall, sitting: str, hasty: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OverflowError(one_pc.folder)
+
+    with watching(one_pc) as watcher:
+        with monkeypatch.context() as broken:
+            broken.setattr(ledger, "note", fail)
+            watcher.until(lambda: watcher.said)
+            watcher.some_passes()
+        one_pc.play(sitting, "start", "finish")
+        watcher.until(lambda: one_pc.names() == ["exam.bak"])
+    assert watcher.said[0] == "OverflowError; trying again"
+
+
+def test_a_server_that_asks_for_patience_is_left_alone(one_pc: Pc, hall: Hall, sitting: str, hasty: None) -> None:
+    content = one_pc.play(sitting, "start", "finish")
+    spoil(hall, "status", status=429, retry_after=2)
+    begun = time.monotonic()
+    with watching(one_pc) as watcher:
+        watcher.until(lambda: one_pc.names() == ["exam.bak"])
+    assert time.monotonic() - begun >= 2
+    assert sent(hall, content) == [2]
+
+
+def test_a_store_on_a_full_disk_is_waited_for(
+    one_pc: Pc, hasty: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url, said = f"sqlite:///{tmp_path / 'new' / 'store.db'}", list[str]()
+    room = iter([0, 0, 1 << 30])
+
+    def upgrade(_store: Store) -> None:
+        if not next(room):
+            raise FULL
+
+    monkeypatch.setattr(Store, "upgrade", upgrade)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=8192))
+    store = watch.ready_store(url, threading.Event(), said.append)
+    assert (store and store.url, said) == (
+        url,
+        [f"the disk of the store is full: make room for {tmp_path / 'new'}; trying again"],
+    )
+
+
+def test_it_ends_when_told_to_while_it_waits_for_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = threading.Event()
+    monkeypatch.setattr(Store, "upgrade", _fail)
+    assert watch.ready_store(f"sqlite:///{tmp_path / 'store.db'}", stop, lambda _: stop.set()) is None

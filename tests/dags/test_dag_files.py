@@ -22,6 +22,9 @@ EXPECTED = {
     "sync_sessions.py": {"sync_sessions"},
     "approve_sessions.py": {"approve_sessions"},
     "collect_aqr.py": {"collect_aqr"},
+    "check_aqr.py": {"check_aqr"},
+    "publish_gradebook.py": {"publish_gradebook"},
+    "approve_publication.py": {"approve_publication"},
     "housekeeping.py": {"housekeeping"},
 }
 FILES = sorted(path for path in DAGS.rglob("*") if path.is_file() and "__pycache__" not in path.parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from itertools import pairwise
 
@@ -20,17 +21,19 @@ from gradeway.errors import (
     SettingsError,
     StoreError,
     StoreNotReadyError,
+    SyncBusyError,
     UnknownBatchError,
 )
 from gradeway.orchestration import alerts, assets, policy, steps
+from gradeway.orchestration.runtime import POOLS
 from gradeway.reasons import Reason
 
 # Hours: one waits for a person, the others make one call after the other, at a polite pace.
 LONG_TASKS = {"approve": 20, "apply": 8}
 DAG_IDS = ["load_grades", "replay", "housekeeping", "sync_sessions", "approve_sessions", "collect_results"]
-DAG_IDS += ["collect_aqr"]
+DAG_IDS += ["collect_aqr", "check_aqr", "publish_gradebook", "approve_publication"]
 # Questions that wait for a person must not wait for each other.
-RUNS_AT_ONCE = {"approve_sessions": 16}
+RUNS_AT_ONCE = {"approve_sessions": 16, "approve_publication": 16}
 
 
 @pytest.fixture(params=DAG_IDS)
@@ -82,6 +85,7 @@ def test_a_task_is_tried_again_ever_later_and_tells_when_it_gives_up(dag: DAG) -
         (UnknownBatchError(1), RetryAction.FAIL),
         (FileDefectError(Reason.FILE_EMPTY), RetryAction.FAIL),
         (StoreError("x"), RetryAction.DEFAULT),
+        (SyncBusyError("x"), RetryAction.RETRY),
         (BatchFailedError(1, "KeyError"), RetryAction.FAIL),
         (LostClaimError(1), RetryAction.DEFAULT),
         (OperationalError("select", {}, Exception("x")), RetryAction.DEFAULT),
@@ -111,6 +115,13 @@ def test_a_flood_of_batches_is_sliced_without_loss_in_order(number: int) -> None
     assert len(slices) == min(number, steps.MOST_SLICES)
     assert all(slices)
     assert not slices or max(map(len, slices)) - min(map(len, slices)) <= 1
+
+
+def test_every_pool_is_among_those_that_are_made(dagbag: DagBag) -> None:
+    pools = json.loads(POOLS.read_text())
+    used = {task.pool for dag in dagbag.dags.values() for task in dag.tasks} - {"default_pool"}
+    assert used == pools.keys()
+    assert all(pool["slots"] > 1 for pool in pools.values())
 
 
 def test_load_grades_starts_by_the_doorbell_and_by_the_clock(dagbag: DagBag) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from sqlalchemy import select, text
 
 from fixtures.dagruns import Ran
 from fixtures.sandboxes import Sandbox
+from gradeway import clock
+from gradeway.errors import ReasonMissingError
 from gradeway.intake import Intake
 from gradeway.orchestration import exams
 from gradeway.store.exams import Intent, Plan, SessionSchedule
@@ -106,6 +108,26 @@ def test_what_moves_many_exams_waits_for_a_person_and_keeps_nothing_else_back(
     with intake.store.session() as store:
         kept = store.scalars(select(Plan).where(Plan.digest == question["plan"])).one()
         assert (kept.approved_by, kept.reason, kept.applied_at is None) == ("admin", "snow", False)
+
+
+def test_an_approval_without_a_reason_is_none_and_is_asked_for_again(
+    intake: Intake,
+    tenant: Sandbox,
+    drop: Callable[[str, str], Path],
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drop("a.csv", "".join(map(session, range(10))))
+    run("sync_sessions")
+    drop("b.csv", "".join(session(number, day=12) for number in range(8)))
+    run("sync_sessions")
+    before, plan = len(asked()), asked()[-1]["plan"]
+    with pytest.raises(ReasonMissingError, match="the next run asks again"):
+        exams.approve(plan, {"responded_by_user": {"name": "admin"}, "params_input": {"reason": ""}})
+    real = clock.now
+    monkeypatch.setattr(clock, "now", lambda: real() + timedelta(hours=1))
+    run("sync_sessions")
+    assert (len(asked()), asked()[-1]["plan"], moved(tenant)) == (before + 1, plan, 0)
 
 
 def test_a_write_that_fails_keeps_no_question_back(

@@ -168,6 +168,6 @@ def test_a_kept_link_is_deleted_and_its_target_is_not(tmp_path: Path) -> None:
 def test_housekeeping_keeps_what_is_young(site: Site) -> None:
     batch = site.send("a.sch", b"title|symbols|optionalData\nOne|A=50:F=0|\n")
     done = site.intake.tidy()
-    assert done == {"expired": 0, "intents": 0, "archive": 0, "quarantine": 0, "reports": 0}
+    assert set(done.values()) == {0}
     assert site.kept(batch).exists()
     assert site.kept(batch).parent.name == datetime.now(UTC).date().isoformat()

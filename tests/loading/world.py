@@ -14,6 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from gradeway import settings
 from gradeway.intake import Intake, Sweep
+from gradeway.loading.undo import Undone
 from gradeway.store.models import (
     Base,
     Batch,
@@ -61,6 +62,12 @@ class World:
         self.drop(name, header, *rows)
         self.sweep()
         return self.batches()[-1]
+
+    def undo(self, batch_id: int) -> Undone:
+        """Take a batch back, and write the reports."""
+        done = self.intake.undo(batch_id)
+        self.intake.finish()
+        return done
 
     def batches(self) -> list[Batch]:
         """Return the batches as they are now, in the order of claiming."""
@@ -113,6 +120,20 @@ class World:
                 "grades": _grades(connection),
                 "parked": _parked(connection),
             }
+
+    def lineage(self) -> dict[str, dict[Any, Any]]:
+        """Return which batches gave what the store says, by their numbers."""
+        with self.look() as connection:
+            names = _Names(connection)
+            grades = {
+                (*names.column[row["column_id"]], names.learner[row["learner_id"]]): (row["batch_id"], row["line"])
+                for row in _all(connection, Grade)
+            }
+            columns = _all(connection, GradeColumn)
+            marks = {names.column[row["id"]]: row["external_batch_id"] for row in columns if row["external"]}
+            fields = {(*names.column[row["id"]], row["match_key"]): row["given"] for row in columns}
+            schemas = {row["title"]: row["given"] for row in _all(connection, GradeSchema)}
+        return {"grades": grades, "marks": marks, "columns": fields, "schemas": schemas}
 
     def dump(self) -> dict[str, list[tuple[Any, ...]]]:
         """Return every row of every table."""

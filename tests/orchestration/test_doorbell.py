@@ -15,6 +15,7 @@ from airflow.sdk.module_loading import import_string
 from airflow.triggers.base import TriggerEvent
 
 from gradeway.landing.scan import Entry
+from gradeway.orchestration import doorbell as module
 from gradeway.orchestration.doorbell import RING_AGAIN_AFTER, RING_AT_LEAST_EVERY, Bell, Doorbell
 
 SETTLE = 2.0
@@ -94,6 +95,15 @@ def test_forgets_its_patience_when_the_inbox_was_emptied(hear: Callable[..., int
     assert hear(2, entry("a")) == 1
 
 
+def test_rings_for_news_only_where_files_stay(clock: Clock) -> None:
+    bell = Bell(SETTLE, clock, again=False)
+    rings = []
+    for second in range(1000):
+        clock.now += 1
+        rings += [second] if bell.hear([entry("a", 1 if second < 500 else 2)]) else []
+    assert rings == [2, 502]
+
+
 @pytest.fixture
 def inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the inbox will be; the doorbell must not need it to be there."""
@@ -123,6 +133,36 @@ def test_an_event_tells_family_and_count_and_no_names(doorbell: Doorbell, inbox:
             return await next_ring(events)
 
     assert asyncio.run(story()) == {"family": "grades", "files": 2}
+
+
+def test_rings_for_result_files_in_any_folder(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> object:
+        folder = inbox.parent / "aqr" / "room 1" / "pc 7"
+        folder.mkdir(parents=True)
+        for name in ("exam.aqr", "EXAM 2.AQR", "exam 3.bak", "notes.txt"):
+            (folder / name).write_bytes(b"x")
+        async with aclosing(Doorbell("aqr", look_every=0.02).run()) as events:
+            return await next_ring(events)
+
+    monkeypatch.setenv("GRADEWAY_AQR_SETTLE_SECONDS", "0.1")
+    assert asyncio.run(story()) == {"family": "aqr", "files": 2}
+
+
+def test_rings_for_result_files_only_when_one_landed_or_changed(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = inbox.parent / "aqr"
+
+    async def story() -> list[object]:
+        folder.mkdir(parents=True)
+        (folder / "a.aqr").write_bytes(b"x")
+        async with aclosing(Doorbell("aqr", look_every=0.02).run()) as events:
+            first = await next_ring(events)
+            (folder / "b.aqr").write_bytes(b"x")
+            return [first, await next_ring(events)]
+
+    monkeypatch.setenv("GRADEWAY_AQR_SETTLE_SECONDS", "0.1")
+    monkeypatch.setattr(module, "RING_AGAIN_AFTER", 0.0)
+    # one that waits until its exam has ended does not ring at every look
+    assert asyncio.run(story()) == [{"family": "aqr", "files": 1}, {"family": "aqr", "files": 2}]
 
 
 def test_is_silent_as_long_as_nothing_lands(doorbell: Doorbell, inbox: Path) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from fixtures.desks import Desk
 from fixtures.intakes import STORE, Site
-from fixtures.outcomes import HOSTILE, HOSTILE_COLUMN, LEARNER, values
+from fixtures.outcomes import COLUMNS, HOSTILE, HOSTILE_COLUMN, LEARNER, values
 from fixtures.pages import Seen
 from gradeway.checks.report import report
 from gradeway.checks.verdict import verdict
@@ -27,7 +27,8 @@ from gradeway.store.engine import VERSION_TABLE
 from gradeway.store.models import Batch
 
 Lively = tuple[Site, dict[str, int]]
-EXAMPLES = {"batch_id": "2", "name": "desk.css", "schedule": "1"}
+EXAMPLES = {"batch_id": "2", "name": "desk.css", "schedule": "1", "course_id": "1", "column_id": "1", "learner_id": "1"}
+EXAMPLES["digest"] = "0" * 64
 PAGES = ("/", "/parked", "/batches/2", "/batches/99999", "/?state=attention", "/?state=nonsense")
 
 
@@ -180,6 +181,25 @@ def test_every_outcome_has_a_page_with_its_report(desk: Desk, lively: Lively) ->
         assert all(reason["code"] in page for reason in content["reasons"]), name
         for link in re.findall(r'href="(/gradeway/batches/[^"]+)"', page):
             assert desk.viewer.get(link).status_code == 200, (name, link)
+
+
+def test_an_undone_batch_and_its_undo_name_each_other(airflow_desk: Desk, site: Site) -> None:
+    airflow_desk.show(lambda: site.settings)
+    site.send("c.colnc", COLUMNS + b"C1|X|||||\n")
+    wrong = site.send("w.colncval", values("C1|S1|X|1", "C1|S2|X|2"))
+    undo = site.intake.undo(wrong.id).undo_id
+    site.intake.finish()
+    page = airflow_desk.get("/").text
+    assert listed(page) == [undo, wrong.id, 1]
+    assert f'undo of <a href="/gradeway/batches/{wrong.id}">batch {wrong.id}</a>' in page
+    assert f'undone by <a href="/gradeway/batches/{undo}">batch {undo}</a>' in page
+    assert re.findall(r'<span class="mark (\w+)">loaded', page) == ["good", "calm", "good"]
+    of, by = seen(airflow_desk.get(f"/batches/{undo}").text), seen(airflow_desk.get(f"/batches/{wrong.id}").text)
+    assert f"Undo of batch {wrong.id}" in of
+    assert f"Batch {wrong.id} is undone: 2 of its 2 rows were taken back." in of
+    assert f"Undone by batch {undo}" in by
+    for number in (undo, wrong.id):
+        assert airflow_desk.get(f"/batches/{number}/report.json").json()["batch"] == number
 
 
 def test_parked_rows_name_their_parent_and_their_batch(desk: Desk, lively: Lively) -> None:

@@ -1,8 +1,9 @@
-"""The six sample files, in every order in which they can arrive, end in the same store."""
+"""The six sample files, in every order in which they can arrive, end in the same store, also with one undone."""
 
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Iterator, Sequence
 from itertools import permutations
 from pathlib import Path
@@ -16,6 +17,17 @@ from property.orders import Bookmarks, walk
 
 ORDERS = list(permutations(SAMPLES))
 MANY = ORDERS[::23]
+# For each feed a file that gives other values for what the samples are about, and something new.
+WRONG = {
+    "wrong.sch": "title|symbols|optionalData\nSchema1|A=95:F=0|W=1\nWrong|A=90:F=0|\n",
+    "wrong.asg": "courseId|name|instructions|points|optionalData\nGJTEST1|Assignment 2|wrong|5|W=1\nGJTEST1|Wrong|||\n",
+    "wrong.col": "courseId|name|description|points|optionalData\nGJTEST1|GC Calculated Grade|wrong|5|W=1\nC2|W|||\n",
+    "wrong.colnc": "courseId|name|description|points|optionalData\nGJTEST1|GC Final Grade|wrong|5|W=1\nC2|Wrong|||\n",
+    "wrong.colext": "courseId|name\nGJTEST1|GC Calculated Grade\n",
+    "wrong.colncval": "courseId|userId|name|value\n"
+    "GJTEST1|User001|GC Final Grade|10\nGJTEST1|User002|GC Final Grade|20\nGJTEST1|User002|Wrong|30\n",
+}
+UNDO = "undo"
 
 
 def shown(order: tuple[str, ...]) -> str:
@@ -24,7 +36,7 @@ def shown(order: tuple[str, ...]) -> str:
 
 def drop(world: World, name: str, place: int = 0) -> None:
     path = world.zone.inbox("grades") / name
-    path.write_text(SAMPLES[name])
+    path.write_text((SAMPLES | WRONG)[name])
     os.utime(path, (1_700_000_000 + place, 1_700_000_000 + place))
 
 
@@ -120,4 +132,50 @@ def test_some_orders_in_one_sweep_on_postgresql(folder: Path, postgres_store: st
     land_at_once(world, order)
     expected(world.gradebook())
     hold(world, world.gradebook())
+    world.intake.store.engine.dispose()
+
+
+def with_undo(wrong: str, some: int) -> list[tuple[str, ...]]:
+    """Return some orders of the sample files, a wrong file and its undo, the same ones in every run."""
+    order, chance = [*SAMPLES, wrong], random.Random(wrong)
+    found = []
+    for _ in range(some):
+        chance.shuffle(order)
+        place = chance.randint(order.index(wrong) + 1, len(order))
+        found.append((*order[:place], UNDO, *order[place:]))
+    return found
+
+
+def play(world: World, order: Sequence[str], wrong: str) -> None:
+    """Let files arrive one a sweep, and undo the wrong one when its time has come."""
+    for event in order:
+        if event == UNDO:
+            number = next(batch.id for batch in world.batches() if batch.file_name == wrong)
+            world.undo(number)
+            world.sweep("grades")
+        else:
+            land(world, event)
+    assert all(batch.balanced and not batch.parked for batch in world.batches())
+    assert not any(batch.rejected for batch in world.batches())
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_file_and_its_undo_leave_no_trace_in_many_orders(start: Bookmarks, wrong: str) -> None:
+    for name in SAMPLES:
+        land(start.world, name)
+    end = start.world.gradebook()
+    orders = with_undo(wrong, 15)
+    assert len(set(orders)) > 10
+    for order in orders:
+        start.back("start")
+        play(start.world, order, wrong)
+        assert start.world.gradebook() == end, order
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_file_and_its_undo_leave_no_trace_on_postgresql(folder: Path, postgres_store: str, wrong: str) -> None:
+    world = World(folder / "home", postgres_store)
+    (order,) = with_undo(wrong, 1)
+    play(world, order, wrong)
+    expected(world.gradebook())
     world.intake.store.engine.dispose()

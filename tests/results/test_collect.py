@@ -39,6 +39,7 @@ def test_a_finished_attempt_is_handed_over_as_a_row(scene: Scene) -> None:
         "score": "42",
         "maximum": "60",
         "band": "Pass",
+        "rule": "Last",
         "finishedAt": "",
         "collectedAt": "",
     }

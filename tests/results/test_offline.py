@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from fixtures.sandboxes import Hall
 from gradeway import clock
-from gradeway.results.offline import Collected, collect
+from gradeway.results.offline import NIGHT, Collected, collect
+from gradeway.store import tenants
+from gradeway.store.custody import ASSESSMENTQ
 from gradeway.store.exams import Attempt
 from gradeway.vendors.assessmentq import SANDBOX_PROFILE, AssessmentQ
 from gradeway.vendors.connection import Endpoint
@@ -70,8 +73,9 @@ def test_finished_results_are_handed_over_once(scene: Scene) -> None:
 def test_only_what_changed_is_read(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.take("510001-1", 7.5)
     scene.collect()
-    now = clock.now()
-    monkeypatch.setattr(clock, "now", lambda: now.replace(year=now.year + 1))
+    later = clock.now() + timedelta(days=365)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    scene.hall.act("clock", {"now": later.isoformat()})
     assert scene.collect().results == 1
     assert scene.collect().results == 0
     assert scene.collect(full=True).results == 1
@@ -92,3 +96,33 @@ def test_more_than_a_page(scene: Scene) -> None:
     for number in range(1, 121):
         scene.take(f"{510000 + number}-1", 5)
     assert (scene.collect().handed_over, len(scene.rows())) == (120, 120)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=3), timedelta(hours=-3)], ids=str)
+def test_nothing_is_lost_while_our_clock_is_hours_off(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, ahead: timedelta
+) -> None:
+    now = clock.now
+    monkeypatch.setattr(clock, "now", lambda: now() + ahead)
+    scene.take("510001-1", 7.5)
+    assert scene.collect().handed_over == 1
+    scene.take("510002-1", 6)
+    assert scene.collect().handed_over == 1
+    monkeypatch.setattr(clock, "now", now)
+    scene.take("510003-1", 5)
+    assert scene.collect().handed_over == 1
+
+
+def test_all_is_read_once_a_night_also_if_a_clock_was_days_ahead(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.take("510001-1", 7.5)
+    scene.collect()
+    night = clock.now().replace(hour=NIGHT, minute=30) + timedelta(days=1)
+    tenants.note_read(scene.world.intake.store, ASSESSMENTQ, night + timedelta(days=9))
+    monkeypatch.setattr(clock, "now", lambda: night)
+    scene.hall.act("clock", {"now": night.isoformat()})
+    assert scene.collect().results == 1
+    assert scene.collect().results == 0
+    monkeypatch.setattr(clock, "now", lambda: night + timedelta(hours=23))
+    assert scene.collect().results == 0
+    monkeypatch.setattr(clock, "now", lambda: night + timedelta(days=1))
+    assert scene.collect().results == 1

@@ -7,7 +7,8 @@ from itertools import count
 
 import pytest
 
-from fixtures.sandboxes import Hall, Sandbox, running, running_hall
+from fixtures.learn_api import Contract
+from fixtures.sandboxes import Hall, Sandbox, Site, running, running_hall, running_site
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +47,31 @@ NUMBERS = count(510001)
 def sitting() -> str:
     """A sitting that no other test uses."""
     return f"{next(NUMBERS)}-1"
+
+
+@pytest.fixture(scope="session")
+def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with running_site(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest.fixture
+def site(shared_site: Site) -> Iterator[Site]:
+    """The sandbox of Learn with its own data; tests share it, and each makes columns of its own."""
+    yield shared_site
+    shared_site.act("limit", {})
+    shared_site.act("clock", {"now": None})
+    shared_site.act("faults", method="DELETE", status=204)
+
+
+@pytest.fixture
+def contract(monkeypatch: pytest.MonkeyPatch) -> Iterator[Contract]:
+    """What Learn's sandbox answers, and which requests it accepts, is as the contract says."""
+    with Contract(accepted_only=True).watching(monkeypatch) as watching:
+        yield watching
+
+
+@pytest.fixture(autouse=True)
+def _contract(request: pytest.FixtureRequest) -> None:
+    if "test_learn_" in request.node.nodeid:
+        request.getfixturevalue("contract")

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from fixtures.sandboxes import Sandbox, running
-from gradeway.sessions.reasons import Outcome, SyncReason
+from gradeway.outcomes import Outcome
+from gradeway.sessions.reasons import SyncReason
 from gradeway.sessions.sync import Sync
 from gradeway.sessions.wanted import external_id
 from gradeway.store.engine import Store

@@ -21,8 +21,9 @@ from gradeway.errors import (
     VendorAwayError,
     VendorRefusedError,
 )
+from gradeway.outcomes import Outcome
 from gradeway.sessions import outbox
-from gradeway.sessions.reasons import Outcome, SyncReason
+from gradeway.sessions.reasons import SyncReason
 from gradeway.sessions.sync import Applied
 from gradeway.sessions.wanted import external_id
 from gradeway.store import exams

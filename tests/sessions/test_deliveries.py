@@ -38,7 +38,7 @@ def test_without_a_file_there_are_no_entries() -> None:
     ("content", "what"),
     [
         ("", "first line"),
-        ("assessment\n1\n", "first line"),
+        ("assessment\n1\n", "line 2"),
         ("delivery,test\nD,1\n", "first line"),
         ("delivery,assessment,note\nD,1,x\n", "first line"),
         ("delivery,assessment\nD,\n", "line 2"),

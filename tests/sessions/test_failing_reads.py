@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from fixtures.sandboxes import Sandbox, running
-from gradeway.sessions.reasons import Outcome
+from gradeway.outcomes import Outcome
 from gradeway.sessions.sync import Sync
 from gradeway.sessions.wanted import external_id
 from gradeway.store.engine import Store

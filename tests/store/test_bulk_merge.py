@@ -28,11 +28,19 @@ def store(empty_store: str) -> Iterator[Store]:
     made.engine.dispose()
 
 
-def merge(store: Store, batch: int, grades: Mapping[Key, str], *, confirm: bool = False, slices: int = 1) -> Merged:
+def merge(
+    store: Store,
+    batch: int,
+    grades: Mapping[Key, str],
+    *,
+    confirm: bool = False,
+    late: bool = False,
+    slices: int = 1,
+) -> Merged:
     """Merge grades, by column and learner; the lines are counted from 2."""
     items = list(grades.items())
     with store.connection() as connection, store.exclusive(connection):
-        writer = GradeWriter(connection, batch, confirm=confirm)
+        writer = GradeWriter(connection, batch, confirm=confirm, late=late)
         for some in np.array_split(np.arange(len(items)), slices):
             keys = np.array([items[place][0] for place in some], dtype=np.int32).reshape(-1, 2)
             lines = (some + 2).astype(np.int32)
@@ -46,6 +54,14 @@ def grades(store: Store) -> dict[Key, tuple[str, int, int]]:
     with store.session() as session:
         rows = session.execute(select(Grade.column_id, Grade.learner_id, Grade.value, Grade.batch_id, Grade.line))
         return {(column, learner): (value, batch, line) for column, learner, value, batch, line in rows}
+
+
+def history(store: Store) -> list[tuple[int, str, int, int, int, int]]:
+    """Return the history in its order: learner, value, batch and line, and the batch and line that replaced it."""
+    columns = (GradeHistory.learner_id, GradeHistory.value, GradeHistory.batch_id, GradeHistory.line)
+    by = (GradeHistory.replaced_by_batch, GradeHistory.replaced_by_line)
+    with store.session() as session:
+        return [tuple(row) for row in session.execute(select(*columns, *by).order_by(GradeHistory.id))]
 
 
 def test_a_merge_counts_what_it_did(store: Store) -> None:
@@ -78,6 +94,19 @@ def test_a_confirmed_grade_is_given_by_the_newer_batch(store: Store) -> None:
     assert merge(store, 3, {(1, 1): "a"}, confirm=True) == Merged(0, 0, 1, [])
     assert grades(store) == {(1, 1): ("a", 3, 2), (1, 2): ("b", 1, 3)}
     assert merge(store, 2, {(1, 1): "A", (1, 2): "B"}) == Merged(0, 1, 1, [2])
+
+
+def test_a_confirmed_grade_remembers_who_gave_it_before(store: Store) -> None:
+    merge(store, 1, {(1, 1): "a", (1, 2): "b"})
+    merge(store, 3, {(1, 1): "a", (1, 2): "B"}, confirm=True)
+    assert sorted(history(store)) == [(1, "a", 1, 2, 3, 2), (2, "b", 1, 3, 3, 3)]
+
+
+def test_what_came_too_late_to_stand_is_kept_as_replaced_by_the_newer_batch(store: Store) -> None:
+    merge(store, 5, {(1, 1): "new", (1, 2): "same", (2, 1): "other"})
+    late = {(1, 1): "old", (1, 2): "same", (1, 3): "mine"}
+    assert merge(store, 4, late, late=True) == Merged(1, 0, 2, [2])
+    assert sorted(history(store)) == [(1, "old", 4, 2, 5, 2), (2, "same", 4, 3, 5, 3)]
 
 
 def test_dropped_lines_are_not_merged(store: Store) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 from requests.auth import HTTPBasicAuth
 
-from fixtures.scripted_server import PASSWORD, Clock, Script, serving
+from fixtures.scripted_server import PASSWORD, Clock, Reply, Script, serving
 from gradeway.vendors.connection import Endpoint
+from gradeway.vendors.learn import Learn
 from gradeway.vendors.questionmark import Questionmark
 from gradeway.vendors.transport import Manners, Transport
 
@@ -45,4 +46,21 @@ def transport(endpoint: Endpoint, manners: Manners) -> Iterator[Transport]:
 @pytest.fixture
 def client(endpoint: Endpoint, manners: Manners) -> Iterator[Questionmark]:
     with Questionmark(endpoint, manners=manners) as made:
+        yield made
+
+
+TOKEN = Reply(body={"access_token": "Zebra.token-1", "token_type": "bearer", "expires_in": 3600})
+
+
+@pytest.fixture
+def site(script: Script) -> Endpoint:
+    """Where Learn is."""
+    return Endpoint("gradeway_learn", f"{script.url}/", "application-key", PASSWORD)
+
+
+@pytest.fixture
+def learn(script: Script, site: Endpoint, manners: Manners) -> Iterator[Learn]:
+    """A client of Learn, whose first request is answered with a token."""
+    script.say(TOKEN)
+    with Learn(site, manners=manners) as made:
         yield made

@@ -176,6 +176,31 @@ def test_an_answer_that_never_tells_is_taken_as_in_progress(
     assert upload(client, file) == Received(ReceivedState.IN_PROGRESS, "")
 
 
+@pytest.mark.parametrize("answer", [Reply(204), Reply(200, {"x": 1}), Reply(200, {"sitting": None})])
+def test_an_answer_is_not_taken_for_that_of_the_service_if_the_sitting_lacks_that_alone_tells_one(
+    script: Script, make: Make, file: File, answer: Reply
+) -> None:
+    client = make(final_key="", final_values=[], sitting_key="sitting")
+    script.say(answer)
+    with pytest.raises(VendorAnswerError, match="sitting_key of the profile"):
+        upload(client, file)
+    script.say(Reply(200, {"sitting": "S1-1"}))
+    assert upload(client, file) == Received(ReceivedState.IN_PROGRESS, "S1-1")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "kind"),
+    [('"SessionLocked"', FileRefusedError), ('"Other"', VendorRefusedError), ("", VendorRefusedError)],
+)
+def test_a_403_is_about_the_file_if_the_profile_says_so(
+    script: Script, make: Make, file: File, pattern: str, kind: type[VendorRefusedError]
+) -> None:
+    script.say(Reply(403, {"error": {"code": "SessionLocked", "message": "x"}}))
+    with pytest.raises(VendorRefusedError, match="403") as caught:
+        upload(make(forbidden_pattern=pattern), file)
+    assert type(caught.value) is kind
+
+
 @pytest.mark.parametrize("answer", [{}, [], None, {"state": None}, {"state": {"x": 1}}, {"State": "finished"}, "7"])
 def test_an_answer_without_the_state_is_not_explained(script: Script, make: Make, file: File, answer: object) -> None:
     script.say(Reply(201, answer))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,13 @@ from vendors.profiles import DROPPED, profile
 HOME = Endpoint("c", "https://h/api/", "service", PASSWORD)
 NEEDED = [name for name, field in Profile.model_fields.items() if field.is_required()]
 MUST_NOT_BE_SHOWN = "Zebra"
+
+
+def test_the_document_explains_every_field_and_shows_the_stand_ins() -> None:
+    document = (Path(__file__).resolve().parents[2] / "docs/offline-exams.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z_]+)` \| (.+) \| ?(?:`(.+)` )?\|$", document, re.MULTILINE)
+    assert [name for name, *_ in rows] == list(Profile.model_fields)
+    assert {name: json.loads(value) for name, _, value in rows if value} == SANDBOX_PROFILE
 
 
 def refusal(**changed: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ from airflow.models.connection import Connection as StoredConnection
 from airflow.sdk import Connection as TaskConnection
 
 from gradeway.errors import SettingsError
-from gradeway.vendors.connection import Endpoint, from_environment, from_fields
+from gradeway.vendors import connection as connection_module
+from gradeway.vendors.connection import EXTRAS, Endpoint, from_environment, from_fields
 
 ID = "gradeway_questionmark"
+PACKAGE = Path(connection_module.__file__).parents[1]
 VARIABLE = "AIRFLOW_CONN_GRADEWAY_QUESTIONMARK"
 ODD = "p@ss:w/rd?#%25 é+&=[ü]"
 
@@ -108,3 +111,23 @@ def test_basic_authentication_needs_both(login: str, password: str, field: str) 
 
 def test_basic_authentication_is_utf8() -> None:
     assert Endpoint(ID, "https://h/", "é", "ü").basic() == ("é".encode(), "ü".encode())
+
+
+def test_an_unknown_key_of_the_extra_is_told_with_the_nearest_known_one(caplog: pytest.LogCaptureFixture) -> None:
+    extra = {"daily_call": 100, "reserve": 5, "calls_per_second": 1, "color": "Zebra", "p=Zebra&": ""}
+    found = from_fields("gradeway_learn", host="https://h", extra=extra)
+    assert found.extra == extra
+    assert caplog.messages == [
+        "connection gradeway_learn: color in its extra is not known and is ignored",
+        "connection gradeway_learn: daily_call in its extra is not known and is ignored; did you mean daily_calls?",
+        "connection gradeway_learn: a key in its extra is not known and is ignored",
+    ]
+
+
+@pytest.mark.parametrize("connection", EXTRAS)
+def test_every_known_key_of_an_extra_is_used_somewhere(connection: str, caplog: pytest.LogCaptureFixture) -> None:
+    from_fields(connection, host="https://h", extra=dict.fromkeys(EXTRAS[connection], 1))
+    assert caplog.messages == []
+    code = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py") if path.name != "connection.py")
+    code += (PACKAGE / "vendors" / "connection.py").read_text(encoding="utf-8").partition("FIELDS = (")[2]
+    assert [key for key in EXTRAS[connection] if f'"{key}"' not in code] == []

@@ -30,7 +30,10 @@ def test_every_shape_is_read(shape: str) -> None:
     [
         (b"", Fault()),
         (b"Service unavailable", Fault(message="Service unavailable")),
-        (b'\xef\xbb\xbf{"error":"invalid_token"}', Fault(message="invalid_token")),
+        (b'\xef\xbb\xbf{"error":"invalid_token"}', Fault("invalid_token")),
+        (b'{"error":"invalid_client","error_description":"Bad key"}', Fault("invalid_client", "Bad key")),
+        (b'{"error":"invalid_grant","errorDescription":"Too late"}', Fault("invalid_grant", "Too late")),
+        (b'{"error":"Hurst","error_description":"Bad key"}', Fault(message="Hurst")),
         (b'{"error":{"code":"","message":null}}', Fault()),
         (b'{"error":{"code":null,"message":{"lang":"en"}}}', Fault()),
         (b'{"odata.error":{"code":7,"message":["a"]}}', Fault("7", "['a']")),
@@ -59,6 +62,8 @@ def test_no_body_breaks_the_reader(body: bytes) -> None:
         ("Ядерный", ""),
         ("", ""),
         ("zebra zebra zebra", ""),
+        ("A fault was asked for.", ""),
+        ("Cannot find Zebra in canary to quagga at okapi", ""),
     ],
 )
 def test_only_words_of_the_protocol_are_told(said: str, told: str) -> None:

@@ -17,6 +17,7 @@ from requests.auth import HTTPBasicAuth
 from fixtures.scripted_server import PASSWORD, Clock, Reply, Script, serving
 from gradeway import clock
 from gradeway.errors import (
+    BudgetSpentError,
     SettingsError,
     UnknownOutcomeError,
     VendorAnswerError,
@@ -26,6 +27,7 @@ from gradeway.errors import (
 )
 from gradeway.vendors import transport as module
 from gradeway.vendors.connection import Endpoint
+from gradeway.vendors.pace import Pace, Turn
 from gradeway.vendors.transport import Effect, Manners, Transport
 
 GOOD = Reply(body={"ok": True})
@@ -131,14 +133,19 @@ def test_a_write_put_off_and_then_lost_is_unknown(script: Script, transport: Tra
 @pytest.mark.parametrize("effect", list(Effect))
 def test_nobody_listening_changes_nothing(endpoint: Endpoint, manners: Manners, effect: Effect, passing: Clock) -> None:
     lonely = to(endpoint, f"http://127.0.0.1:{closed_port()}/", manners)
-    with pytest.raises(VendorAwayError, match="cannot be reached"):
-        lonely.call("POST", "Things", body={}, effect=effect)
+    with pytest.raises(VendorAwayError) as away:
+        lonely.call("POST", "Things/secret?of=Zebra", body={}, effect=effect)
+    where = lonely.endpoint.url.removeprefix("http://").removesuffix("/")
+    assert str(away.value) == (
+        f"{lonely.endpoint.connection}: POST Things/secret: cannot be reached at {where}: see that this host of "
+        f"connection {lonely.endpoint.connection} is right and its service runs"
+    )
     assert len(passing.slept) == 3
 
 
 def test_a_name_that_does_not_resolve_changes_nothing(endpoint: Endpoint, manners: Manners) -> None:
     nowhere = to(endpoint, "http://gradeway.invalid/", manners)
-    with pytest.raises(VendorAwayError, match="cannot be reached"):
+    with pytest.raises(VendorAwayError, match=r"reached \(nobody here knows its name\) at gradeway\.invalid: "):
         nowhere.call("POST", "Things", body={})
 
 
@@ -257,6 +264,158 @@ def test_the_connection_says_how_many_calls_a_second(
 def test_a_pace_that_is_none_is_told(endpoint: Endpoint, pace: object) -> None:
     with pytest.raises(SettingsError, match="calls_per_second"):
         Transport(replace(endpoint, extra={"calls_per_second": pace}), HTTPBasicAuth(b"a", b"b"))
+
+
+# --- calls that have to be sent in time
+
+
+@pytest.mark.parametrize("ahead", [0, 7])
+def test_a_call_that_has_its_turn_in_time_is_sent(
+    script: Script, endpoint: Endpoint, manners: Manners, passing: Clock, ahead: float
+) -> None:
+    polite = to(endpoint, f"{script.url}/", replace(manners, interval=7))
+    script.say(*[GOOD] * 2)
+    if ahead:
+        polite.call("GET", "A")
+    with polite.sending_until(polite.now() + ahead):
+        polite.call("PATCH", "B")
+    assert passing.slept == ([7] if ahead else [])
+
+
+def test_a_call_that_would_have_its_turn_too_late_is_not_sent(
+    script: Script, endpoint: Endpoint, manners: Manners, passing: Clock
+) -> None:
+    polite = to(endpoint, f"{script.url}/", replace(manners, interval=7))
+    script.say(*[GOOD] * 2)
+    polite.call("GET", "A")
+    with polite.sending_until(polite.now() + 6.9), pytest.raises(VendorAwayError, match="not sent: put off") as caught:
+        polite.call("PATCH", "B")
+    assert (caught.value.wait, len(script.asked), passing.slept) == (7, 1, [])
+    polite.call("PATCH", "B")
+    assert passing.slept == [7], "later calls wait as usual"
+
+
+def test_a_call_that_is_put_off_again_and_again_is_not_sent_too_late(
+    transport: Transport, script: Script, passing: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pace, "ask", lambda *_, **__: Turn(4))
+    with transport.sending_until(transport.now() + 30), pytest.raises(VendorAwayError):
+        transport.call("PATCH", "Things")
+    assert (passing.slept, script.asked) == ([4] * 7, [])
+
+
+def test_credentials_that_are_renewed_too_slowly_make_a_call_too_late(
+    script: Script, endpoint: Endpoint, manners: Manners, passing: Clock
+) -> None:
+    def renew() -> None:
+        passing.time += 31
+
+    auth = HTTPBasicAuth(b"a", b"b")
+    renewing = Transport(replace(endpoint, url=f"{script.url}/"), auth, manners=manners, renew=renew)
+    script.say(Reply(401), GOOD)
+    with renewing.sending_until(renewing.now() + 30), pytest.raises(VendorAwayError) as caught:
+        renewing.call("PATCH", "Things")
+    assert (caught.value.wait, len(script.asked)) == (0, 1)
+
+
+def test_a_call_in_time_that_is_put_off_to_a_time_is_left_to_who_has_looked(
+    script: Script, transport: Transport, passing: Clock
+) -> None:
+    script.say(Reply(429, headers={"Retry-After": "1"}), GOOD)
+    with transport.sending_until(transport.now() + 30), pytest.raises(VendorAwayError) as caught:
+        transport.call("PATCH", "Things")
+    assert (caught.value.wait, len(script.asked), passing.slept) == (1, 1, [])
+
+
+def both(endpoint: Endpoint, manners: Manners) -> tuple[Transport, Transport]:
+    """Return the transports of two threads that share a pace."""
+    auth, pace = HTTPBasicAuth(b"a", b"b"), Pace(manners, reserve=5)
+    return Transport(endpoint, auth, manners=manners, pace=pace), Transport(endpoint, auth, manners=manners, pace=pace)
+
+
+def test_transports_that_share_a_pace_keep_their_distance_together(
+    script: Script, endpoint: Endpoint, manners: Manners, passing: Clock
+) -> None:
+    one, other = both(endpoint, replace(manners, interval=0.25))
+    script.say(*[GOOD] * 3)
+    one.call("GET", "A")
+    other.call("GET", "B")
+    one.call("GET", "C")
+    assert passing.slept == pytest.approx([0.25, 0.25])
+    assert (one.counters.waits, other.counters.waits) == pytest.approx((0.25, 0.25))
+    assert one.pace.calls == 3
+
+
+def test_a_transport_waits_when_another_was_put_off(
+    script: Script, endpoint: Endpoint, manners: Manners, passing: Clock
+) -> None:
+    one, other = both(endpoint, manners)
+    script.say(Reply(429, headers={"Retry-After": "60"}), GOOD)
+    with pytest.raises(VendorAwayError):
+        one.call("GET", "A", tries=1)
+    other.call("GET", "B")
+    assert passing.slept == pytest.approx([60])
+
+
+SPENT = {"X-Rate-Limit-Limit": "1000", "X-Rate-Limit-Remaining": "5"}
+
+
+def test_when_the_budget_is_spent_nothing_is_sent(script: Script, endpoint: Endpoint, manners: Manners) -> None:
+    one, other = both(endpoint, manners)
+    script.say(Reply(body={}, headers=SPENT), GOOD)
+    one.call("GET", "A")
+    with pytest.raises(
+        BudgetSpentError, match=r"gradeway_questionmark: POST Things: not sent: 5 of our 1000"
+    ) as caught:
+        other.call("POST", "Things", body={})
+    assert caught.value.resume_at is not None
+    assert len(script.asked) == 1
+    urgent = Transport(endpoint, HTTPBasicAuth(b"a", b"b"), manners=manners, pace=one.pace, urgent=True)
+    assert urgent.call("GET", "Things").data == {"ok": True}
+
+
+def test_a_write_that_was_lost_before_the_budget_was_spent_is_unknown(
+    script: Script, endpoint: Endpoint, manners: Manners
+) -> None:
+    one, _ = both(endpoint, manners)
+    script.say(Reply(503, headers=SPENT))
+    with pytest.raises(UnknownOutcomeError, match=r"not sent: .*; it may have taken effect"):
+        one.call("PATCH", "Things", body={}, effect=Effect.ABSOLUTE)
+    assert len(script.asked) == 1
+
+
+class Changing(requests.auth.AuthBase):
+    """Credentials that change when they are renewed."""
+
+    def __init__(self) -> None:
+        self.number = 1
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self.number}"
+        return request
+
+    def renew(self) -> None:
+        self.number += 1
+
+
+@pytest.mark.parametrize("way", ["call", "follow"])
+def test_credentials_are_renewed_once(script: Script, endpoint: Endpoint, manners: Manners, way: str) -> None:
+    auth = Changing()
+    renewing = Transport(endpoint, auth, manners=manners, renew=auth.renew)
+    script.say(Reply(401), Reply(503), GOOD)
+    answer = renewing.call("GET", "Things", tries=2) if way == "call" else renewing.follow("Things", "Things")
+    assert answer.data == {"ok": True}
+    assert [asked.headers["Authorization"] for asked in script.asked] == ["Bearer 1", "Bearer 2", "Bearer 2"]
+
+
+def test_a_write_that_was_answered_401_is_sent_again_with_its_body(
+    script: Script, endpoint: Endpoint, manners: Manners
+) -> None:
+    auth = Changing()
+    script.say(Reply(401), Reply(401))
+    with pytest.raises(VendorRefusedError, match="check the login"):
+        Transport(endpoint, auth, manners=manners, renew=auth.renew).call("POST", "Things", body={"a": 1})
+    assert [asked.json for asked in script.asked] == [{"a": 1}] * 2
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -38,6 +38,8 @@ def report(session: Session, batch: Batch) -> dict[str, Any]:
         "loaded_at": _iso(batch.loaded_at),
         "duplicate_of": batch.duplicate_of,
         "replay_of": batch.replay_of,
+        "undo_of": batch.undo_of,
+        "undone_by": batch.undone_by,
         "failures": batch.failures,
         "last_failure": batch.last_failure,
         "rows": rows_of(batch),

@@ -39,6 +39,10 @@ class Verdict:
 
 def verdict(report: Report) -> Verdict:
     """Return what to say first about a batch, from its report."""
+    if report["undo_of"]:
+        return _undo(report)
+    if report["undone_by"] and not report["duplicate_of"]:
+        return _undone(report)
     return VERDICTS[report["state"]](report)
 
 
@@ -150,8 +154,29 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + "."
 
 
+def _undo(report: Report) -> Verdict:
+    counts, undone = report["rows"], report["undo_of"]
+    parts = [f"Batch {undone} is undone: {counts['applied']:,} of its {rows(counts['in'])} were taken back"]
+    if stay := counts["superseded"]:
+        parts.append(f"{stay:,} {_verb('stay', stay)}, because newer batches gave the same or something needs them")
+    return Verdict(Tone.CALM, ", ".join(parts) + ".", (_replay(undone),))
+
+
+def _undone(report: Report) -> Verdict:
+    sentence = f"Batch {report['undone_by']} has undone this file: what it brought is taken back."
+    step = f"What stayed, and why, is in the report of batch {report['undone_by']}."
+    return Verdict(Tone.CALM, sentence, (step, _replay(report["batch"])))
+
+
+def _replay(batch: int) -> str:
+    return f"If it shall be loaded again: ask the administrator to replay batch {batch}."
+
+
 def _duplicate(report: Report) -> Verdict:
     first = report["duplicate_of"]
+    if report["undone_by"]:
+        sentence = f"The same file was here before as batch {first}, which batch {report['undone_by']} has undone"
+        return Verdict(Tone.ATTENTION, f"{sentence}, so it was not loaded again.", (_replay(first),))
     return Verdict(
         Tone.CALM,
         f"The same file was here before as batch {first}, so nothing was changed.",

@@ -15,8 +15,9 @@ from gradeway.cli import out
 from gradeway.cli.out import Field
 from gradeway.cli.shell import DONE
 from gradeway.errors import StoreError, StoreNotReadyError
-from gradeway.settings import PREFIX, STORE_CONNECTION, Settings, load
+from gradeway.settings import PREFIX, Settings, load
 from gradeway.store.engine import Store
+from gradeway.store_url import STORE_CONNECTION
 
 SETTINGS = (
     Field("variable", whole=True),
@@ -70,6 +71,8 @@ def _shown(name: str, value: object) -> str:
         return ""
     if isinstance(value, frozenset):
         return ", ".join(sorted(value))
+    if isinstance(value, Mapping):
+        return " ".join(f"{kind}={limit.count}/{limit.percent}" for kind, limit in value.items())
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import threading
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +17,21 @@ from gradeway import clock
 from gradeway.cli import out
 from gradeway.cli.out import Field
 from gradeway.cli.shell import DONE, FOUND
-from gradeway.custody import overview
+from gradeway.custody import expected, ledger, overview
 from gradeway.custody.custody import Custody, Pass
 from gradeway.custody.keep import Keeper, LeftAlone
-from gradeway.custody.watch import watch
-from gradeway.landing.zone import Zone
+from gradeway.custody.watch import ready_store, watch
+from gradeway.errors import SettingsError, VendorError
 from gradeway.settings import Settings, load
-from gradeway.store.custody import ResultFile
+from gradeway.store.custody import ExpectedSitting, FileState, ResultFile
 from gradeway.store.engine import Store
 from gradeway.vendors.assessmentq import CONNECTION, AssessmentQ
-from gradeway.vendors.connection import from_environment
+from gradeway.vendors.connection import from_environment, is_set
 
-INBOX = "aqr"
+MISSING = (
+    Field("number", number=True),
+    *map(Field, ("exam", "learner", "access code", "sitting", "state", "since", "reason")),
+)
 TROUBLES = (Field("file", number=True), Field("state", whole=True), Field("place"), Field("what"))
 
 
@@ -39,16 +44,40 @@ def watch_folder(folder: Path, seconds: float, output: str) -> int:
 
     def say(what: str) -> None:
         if output == "json":
-            out.print_json({"at": out.iso(clock.now()), "said": what})
+            click.echo(json.dumps({"at": out.iso(clock.now()), "said": what}))
         else:
             click.echo(f"{clock.now().astimezone():%Y-%m-%d %H:%M:%S}  {what}")
 
     with AssessmentQ(from_environment(CONNECTION)) as client:
-        custody = Custody(Store(settings.database_url).ready(), client, settings, folder.absolute(), Keeper.as_backup())
-        say(f"watching {folder.absolute()}")
-        watch(custody, folder.absolute(), max(seconds, settings.aqr_settle_seconds), stop, say)
+        _refuse_endless(client)
+        store = ready_store(settings.database_url, stop, say)
+        if store is None:
+            return DONE
+        folder = _named(folder)
+        custody = Custody(store, client, settings, folder, Keeper.as_backup())
+        say(f"watching {folder}")
+        watch(custody, folder, max(seconds, settings.aqr_settle_seconds), stop, say)
     say("ended")
     return DONE
+
+
+def _named(folder: Path) -> Path:
+    """Return a folder by the one name that it has however it was written."""
+    return Path(os.path.normcase(folder.resolve()))
+
+
+def _refuse_endless(client: AssessmentQ) -> None:
+    """Refuse a profile by which no exam would ever be known to have ended.
+
+    Raises:
+        SettingsError: it is one.
+    """
+    if not client.profile.tells_ends:
+        msg = (
+            f"connection {CONNECTION}: correct the profile in its extra: give final_key or sitting_key, else no exam "
+            "would ever be known to have ended, and no file put away"
+        )
+        raise SettingsError(msg)
 
 
 def upload_folders(folders: Sequence[Path], output: str) -> int:
@@ -56,77 +85,94 @@ def upload_folders(folders: Sequence[Path], output: str) -> int:
     settings = load()
     store = Store(settings.database_url).ready()
     with AssessmentQ(from_environment(CONNECTION)) as client, out.spinner("sending"):
-        done = {
-            str(folder): Custody(store, client, settings, folder, keeper).once()
-            for folder, keeper in _places(folders, settings)
-        }
+        every = [Custody(store, client, settings, _named(folder), LeftAlone()) for folder in folders]
+        done = {each.folder: each.once() for each in every or [Custody.of_inbox(store, client, settings)]}
+    waiting = {folder: len(ledger.files(store, folder, FileState.WAITING)) for folder in done}
+    with store.session() as session:
+        needed = {each.folder for each in overview.standing(session, settings).troubles} & done.keys()
     if output == "json":
-        out.print_json({folder: _document(each) for folder, each in done.items()})
+        out.print_json({folder: _document(each, waiting[folder]) for folder, each in done.items()})
     else:
         for folder, each in done.items():
-            out.say(*_told(folder, each))
-    return DONE if all(each.online and not each.troubles for each in done.values()) else FOUND
+            out.say(*_told(folder, each, waiting[folder]))
+        if needed:
+            out.say("files need a person: `gradeway aqr status` lists them")
+    left = any(waiting.values()) or any(not each.online or each.moving or each.troubles for each in done.values())
+    return FOUND if left or needed else DONE
 
 
-def _places(folders: Sequence[Path], settings: Settings) -> list[tuple[Path, Keeper]]:
-    if folders:
-        return [(folder.absolute(), LeftAlone()) for folder in folders]
-    inbox = Zone(settings.landing).inbox(INBOX)
-    inbox.mkdir(parents=True, exist_ok=True)
-    return [(inbox, Keeper.as_archive(settings.landing / "archive" / INBOX))]
-
-
-def _document(done: Pass) -> dict[str, Any]:
+def _document(done: Pass, waiting: int) -> dict[str, Any]:
     return {
         "online": done.online,
         "found": done.found,
         "uploads": dict(sorted(done.outcomes.items())),
+        "waiting": waiting,
+        "still_written": done.moving,
         "put_away": done.kept,
         "deleted": done.purged,
         "troubles": done.troubles,
     }
 
 
-def _told(folder: str, done: Pass) -> list[str]:
-    ends = ", ".join(f"{count:,} {what}" for what, count in sorted(done.outcomes.items())) or "nothing to send"
-    away = "" if done.online else "; the server cannot be reached: what waits is sent the next time"
-    return [f"{folder}: {out.count(done.found, 'result file')}: {ends}; {done.kept:,} put away{away}", *done.troubles]
+def _told(folder: str, done: Pass, waiting: int) -> list[str]:
+    ends = [f"{count:,} {what}" for what, count in sorted(done.outcomes.items())]
+    ends += [f"{waiting:,} still to send"] if waiting else []
+    ends += [f"{done.moving:,} still being written"] if done.moving else []
+    away = (
+        "" if done.online else "; the server cannot be reached (`gradeway aqr status` says why), what waits goes later"
+    )
+    told = f"{', '.join(ends) or 'nothing to send'}; {done.kept:,} put away{away}"
+    return [f"{folder}: {out.count(done.found, 'result file')}: {told}", *done.troubles]
 
 
 def show_status(output: str) -> int:
     """Print where the files stand; return the exit code."""
     settings = load()
     with Store.to_read(settings.database_url).session() as session:
-        found = overview.standing(session)
+        found = overview.standing(session, settings)
         session.expunge_all()
-    limit = timedelta(days=settings.aqr_alert_days)
-    late = bool(found.waiting_since and clock.now() - found.waiting_since > limit)
     if output == "json":
         out.print_json(
             {
                 "files": dict(sorted(found.states.items())),
-                "waiting_since": out.iso(found.waiting_since) if found.waiting_since else None,
-                "late": late,
-                "online": found.online,
-                "since": out.iso(found.since) if found.since else None,
-                "troubles": [
-                    dict(zip((field.title for field in TROUBLES), _row(file), strict=True)) for file in found.troubles
-                ],
+                "waiting_since": out.iso(found.waiting_since),
+                "late": found.late,
+                "online": found.reach and found.reach.online,
+                "since": out.iso(found.reach.since) if found.reach else None,
+                "seen_at": out.iso(found.reach.seen_at) if found.reach else None,
+                "detail": found.reach.detail if found.reach else "",
+                "expected": dict(sorted(found.expected.items())),
+                "overdue": found.overdue,
+                "compared_at": out.iso(found.compared_at),
+                "unreadable": found.unreadable,
+                "troubles": _documents(TROUBLES, map(_row, found.troubles)),
             }
         )
     else:
-        out.say(*_standing_text(found, settings, late=late))
-    return FOUND if late or found.troubles else DONE
+        out.say(*_standing_text(found, settings))
+    return FOUND if found.late or found.overdue or found.unreadable or found.troubles else DONE
 
 
-def _standing_text(found: overview.Standing, settings: Settings, *, late: bool) -> list[Any]:
+def _standing_text(found: overview.Standing, settings: Settings) -> list[Any]:
     states = ", ".join(f"{count:,} {state}" for state, count in sorted(found.states.items())) or "none yet"
     lines: list[Any] = [f"result files: {states}"]
     if found.waiting_since:
-        told = f", longer than {settings.aqr_alert_days} days" if late else ""
+        told = f", longer than {settings.aqr_alert_days} days" if found.late else ""
         lines.append(f"the oldest unsent bytes wait since {out.when(found.waiting_since, settings.zone)}{told}")
-    if found.online is not None and found.since:
-        lines.append(f"{'online' if found.online else 'offline'} since {out.when(found.since, settings.zone)}")
+    if found.unreadable:
+        lines.append(f"{out.count(found.unreadable, 'folder')} in the inbox cannot be read: let Gradeway read them")
+    if reach := found.reach:
+        online = "online" if reach.online else "offline"
+        since, seen_at = (out.when(moment, settings.zone) for moment in (reach.since, reach.seen_at))
+        detail = f": {reach.detail}" if reach.detail else ""
+        lines.append(f"{online} since {since}, as last seen {seen_at}{detail}")
+    if found.expected:
+        told = ", ".join(f"{count:,} {state}" for state, count in sorted(found.expected.items()))
+        overdue = f"; {found.overdue:,} for longer than {settings.aqr_alert_days} days" if found.overdue else ""
+        lacking = any(found.expected[state] for state in expected.LACKING)
+        whose = "; `gradeway aqr missing` names who is missing or unfinished" if lacking else ""
+        compared = f"as compared on {out.when(found.compared_at, settings.zone)}"
+        lines.append(f"sittings: {told}{overdue}, {compared}{whose}")
     if found.troubles:
         lines += [out.heading("Look at"), out.table(TROUBLES, map(_row, found.troubles))]
     return lines
@@ -136,19 +182,86 @@ def _row(file: ResultFile) -> list[object]:
     return [file.id, file.state, file.place, file.detail]
 
 
-def _documents(rows: Iterable[Sequence[object]]) -> list[dict[str, object]]:
-    return [{field.title: cell for field, cell in zip(TROUBLES, row, strict=True)} for row in rows]
+def _documents(fields: Sequence[Field], rows: Iterable[Sequence[object]]) -> list[dict[str, object]]:
+    return [{field.title: cell for field, cell in zip(fields, row, strict=True)} for row in rows]
+
+
+@contextmanager
+def _client_if_any() -> Iterator[AssessmentQ | None]:
+    if not is_set(CONNECTION):
+        yield None
+        return
+    with AssessmentQ(from_environment(CONNECTION)) as client:
+        yield client
+
+
+def show_missing(output: str, *, every: bool) -> int:
+    """Compare what is expected with what came, and print what is missing; return the exit code."""
+    settings = load()
+    store = Store(settings.database_url).ready()
+    with _client_if_any() as client, out.spinner("comparing"):
+        counts = expected.compare(store, client, settings)
+    with store.session() as session:
+        lacking = expected.lacking(session, settings, states=expected.ENDLESS if every else expected.LACKING)
+    if output == "json":
+        rows = [_sitting(each, state, out.iso(each.since)) for each, state in lacking]
+        out.print_json({"sittings": dict(sorted(counts.items())), "missing": _documents(MISSING, rows)})
+    else:
+        told = ", ".join(f"{count:,} {state}" for state, count in sorted(counts.items())) or "nobody is expected"
+        rows = [_sitting(each, state, out.when(each.since, settings.zone)) for each, state in lacking]
+        out.say(f"sittings: {told}", *([out.table(MISSING, rows)] if rows else []))
+    return FOUND if any(counts[state] for state in expected.LACKING) else DONE
+
+
+def _sitting(each: ExpectedSitting, state: str, since: str | None) -> list[object]:
+    return [each.id, each.exam, each.learner, each.access_code, each.sitting, state, since, each.reason]
 
 
 def verify_files(output: str) -> int:
     """Print what is not as it should be; return the exit code."""
     store = Store(load().database_url).ready()
-    with AssessmentQ(from_environment(CONNECTION)) as client, out.spinner("looking"):
-        found = [
-            [doubt.file.id, doubt.file.state, doubt.file.place, doubt.what] for doubt in overview.doubts(store, client)
-        ]
+    found: list[list[object]] = []
+    unasked = ""
+    with _client_if_any() as client, out.spinner("looking"):
+        try:
+            for doubt in overview.doubts(store, client):
+                found.append([*_row(doubt.file)[:-1], doubt.what])
+        except VendorError as error:
+            unasked = str(error)
+        if client is None:
+            unasked = f"there is no connection {CONNECTION}"
     if output == "json":
-        out.print_json({"wrong": _documents(found)})
+        out.print_json({"wrong": _documents(TROUBLES, found), "unasked": unasked})
     else:
-        out.say(*([out.table(TROUBLES, found)] if found else ["all files that are done with are as they should be"]))
-    return FOUND if found else DONE
+        good = "the files are here" if unasked else "all files that are done with are as they should be"
+        out.say(*([out.table(TROUBLES, found)] if found else [good]))
+        out.say(*([f"what the server has is not known: {unasked}"] if unasked else []))
+    return FOUND if found or unasked else DONE
+
+
+def dismiss_files(numbers: Sequence[int], output: str, *, again: bool) -> int:
+    """Take files off the list of those to look at; return the exit code."""
+    store = Store(load().database_url).ready()
+    unknown = [number for number in numbers if not ledger.dismiss(store, number, again=again)]
+    return _tell_dismissed(numbers, unknown, ("result file", "to be sent again", "status"), output, again=again)
+
+
+def dismiss_sittings(numbers: Sequence[int], reason: str, output: str) -> int:
+    """Await no more of sittings, or by no reason expect them again; return the exit code."""
+    store = Store(load().database_url).ready()
+    unknown = [number for number in numbers if not expected.dismiss(store, number, reason)]
+    return _tell_dismissed(numbers, unknown, ("sitting", "expected again", "missing"), output, again=not reason)
+
+
+def _tell_dismissed(
+    numbers: Sequence[int], unknown: Sequence[int], words: tuple[str, str, str], output: str, *, again: bool
+) -> int:
+    thing, undone, command = words
+    done = len(numbers) - len(unknown)
+    if output == "json":
+        out.print_json({"dismissed": done, "unknown": unknown})
+    else:
+        remedy = f"`gradeway aqr {command}` numbers them"
+        told = [f"there is no {thing.split()[-1]} {number}; {remedy}" for number in unknown]
+        out.say(f"{out.count(done, thing)} {undone if again else 'dismissed'}", *told)
+    return FOUND if unknown else DONE

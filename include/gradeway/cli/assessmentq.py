@@ -50,6 +50,8 @@ def check_assessmentq() -> Found:
     with client:
         found.url, found.auth = client.transport.endpoint.url, client.profile.auth
         found.can_ask, found.can_list_sittings = client.can_ask, client.can_list_sittings
+        if not client.profile.tells_ends:
+            _refuse(found, "no exam would ever be known to have ended", "give final_key or sitting_key in the profile")
         _look(client, found)
     found.ok = not found.problems
     return found

@@ -34,6 +34,12 @@ REASONS = (
     Field("meaning", wide_only=True),
     Field("remedy"),
 )
+NOTES = {
+    "duplicate_of": "the same bytes as batch",
+    "replay_of": "once more the bytes of batch",
+    "undo_of": "undo of batch",
+    "undone_by": "undone by batch",
+}
 MORE = "--limit 0 shows the first 1,000; the reject file has every rejected row"
 WAITING = (Field("waits for"), Field("name"), Field("course"), Field("rows", number=True), Field("since"))
 
@@ -53,6 +59,8 @@ def batch_data(batch: Batch, settings: Settings) -> dict[str, Any]:
         "reasons": dict(sorted(batch.reasons.items())),
         "duplicate_of": batch.duplicate_of,
         "replay_of": batch.replay_of,
+        "undo_of": batch.undo_of,
+        "undone_by": batch.undone_by,
         "failures": batch.failures,
         "report": paths["report"],
         "reject_file": paths["reject_file"],
@@ -68,12 +76,22 @@ def paths_of(batch: Batch, settings: Settings) -> dict[str, str | None]:
         "reject_file": folder / f"rejects-{batch.id}{suffix_of(batch.feed)}",
         "landed_bytes": settings.landing / batch.place,
     }
-    return {name: str(path) if path.exists() else None for name, path in paths.items()}
+    there = {name: str(path) if path.exists() else None for name, path in paths.items()}
+    return there | {"landed_bytes": None} if batch.undo_of else there
 
 
 def batch_row(item: dict[str, Any]) -> list[object]:
     """Return the cells of a batch's row in a table of `FIELDS`."""
-    return [item["batch"], item["file"], item["feed"], item["state"], *(item["rows"][name] for name in COUNTS)]
+    return [item["batch"], item["file"], item["feed"], _standing(item), *(item["rows"][name] for name in COUNTS)]
+
+
+def _standing(item: dict[str, Any]) -> str:
+    """Say in the table how a batch stands: its state, or that it is an undo or was undone."""
+    if item["undo_of"]:
+        return f"undo of batch {item['undo_of']}"
+    if item["undone_by"] and not item["duplicate_of"]:
+        return f"undone by batch {item['undone_by']}"
+    return str(item["state"])
 
 
 def list_batches(limit: int, feed: str | None, state: str | None, output: str, *, rejects: bool) -> int:
@@ -135,7 +153,7 @@ def _facts(content: dict[str, Any], settings: Settings) -> Iterable[tuple[str, o
     yield "sha256", content["sha256"]
     yield "landed", _local(content["claimed_at"], settings)
     yield "loaded", _local(content["loaded_at"], settings) or "no"
-    for name, text in (("duplicate_of", "the same bytes as batch"), ("replay_of", "once more the bytes of batch")):
+    for name, text in NOTES.items():
         if content[name]:
             yield "note", f"{text} {content[name]}"
     if content["failures"]:

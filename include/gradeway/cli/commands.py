@@ -8,19 +8,19 @@ without pandas.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from gradeway import __version__
 from gradeway.cli.aqr_commands import aqr
+from gradeway.cli.publish_commands import publish
 from gradeway.cli.result_commands import results, vendors
+from gradeway.cli.sandbox_commands import sandbox
 from gradeway.cli.session_commands import sessions
-from gradeway.cli.shell import Shell, command, verbose_option
+from gradeway.cli.shell import AGAIN, BATCH, Shell, command, verbose_option
+from gradeway.cli.undo_commands import undo
 
-BATCH = click.IntRange(min=1, max=2**31 - 1)
 STATES = ("claimed", "loaded", "refused", "duplicate")
 
 
@@ -33,17 +33,19 @@ STATES = ("claimed", "loaded", "refused", "duplicate")
 @click.version_option(__version__, prog_name="gradeway")
 @verbose_option
 def main() -> None:
-    """Check and load the flat files of a student information system.
+    """Move assessment data between SIS, exams and gradebook.
 
     Files dropped into the inbox are checked against the contract of their feed and loaded into
-    the store; each leaves a report, and a reject file to correct and drop back. Airflow does this
-    by itself; these commands do the same by hand.
+    the store; each leaves a report, and a reject file to correct and drop back. From there exam
+    sessions go to the delivery system, and schemas, columns and grades to the gradebook. Airflow
+    does all this by itself; these commands do the same by hand.
 
     \b
     Start here:
       gradeway check term2023_01.colncval    is this file right? (needs no database)
       gradeway sweep                         take in what has landed
       gradeway status                        what is there, what needs attention
+      gradeway why ANA101 a.okafor00 Oral    how one grade came to be what it is
 
     \b
     Exit codes:
@@ -87,7 +89,7 @@ def check(files: tuple[Path, ...], feed: str | None, limit: int, output: str) ->
     return check_files(files, feed, limit, output)
 
 
-@command(main)
+@command(main, writes=AGAIN)
 def sweep(output: str) -> int:
     """Take in what has landed: claim, check, load, report.
 
@@ -206,7 +208,7 @@ def grades(course: str | None, history: bool, learner: str | None, output: str) 
     return show_grades(course, learner, output, history=history) if course else list_courses(output)
 
 
-@command(main)
+@command(main, writes="the next `gradeway sweep` ends what was begun")
 @click.argument("batch", type=BATCH)
 @click.option("--dry-run", is_flag=True, help="Only tell what would happen; change nothing.")
 def replay(batch: int, dry_run: bool, output: str) -> int:
@@ -243,10 +245,34 @@ def settings(output: str) -> int:
     return list_settings(output)
 
 
+main.add_command(undo)
 main.add_command(aqr)
+main.add_command(publish)
 main.add_command(sessions)
 main.add_command(results)
 main.add_command(vendors)
+main.add_command(sandbox)
+
+
+@command(main)
+@click.argument("course")
+@click.argument("learner")
+@click.argument("column")
+def why(course: str, learner: str, column: str, output: str) -> int:
+    """Tell the life of one grade.
+
+    Which file and line gave it, by which rule, what it was before; which plan published it, who
+    approved that, what the gradebook has; and what somebody changed there. Asks nobody.
+
+    Exit code 1 if there never was such a grade.
+
+    \b
+    Example:
+      gradeway why GJTEST1 User001 'GC Final Grade'
+    """
+    from gradeway.cli.why import show_life
+
+    return show_life(course, learner, column, output)
 
 
 @command(main)
@@ -282,7 +308,7 @@ def db() -> None:
     """
 
 
-@command(db)
+@command(db, writes=AGAIN)
 def upgrade(output: str) -> int:
     """Bring the store's tables to this program's version.
 
@@ -296,100 +322,3 @@ def upgrade(output: str) -> int:
     from gradeway.cli.admin import upgrade_store
 
     return upgrade_store(output)
-
-
-@main.group()
-@verbose_option
-def sandbox() -> None:
-    """Run a stand-in for a vendor's service on this machine.
-
-    \b
-    Example:
-      gradeway sandbox questionmark --port 8411 --data .gradeway/sandbox
-    """
-
-
-def sandbox_options(port: int) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Make the options that every sandbox has, with the port that it usually listens on."""
-    options = (
-        click.option(
-            "--port", type=click.IntRange(0, 65535), default=port, show_default=True, help="Port; 0 picks a free one."
-        ),
-        click.option(
-            "--data", type=click.Path(path_type=Path), required=True, help="Folder of the data; made when missing."
-        ),
-        click.option(
-            "--seed", type=click.Path(path_type=Path), help="JSON file of starting data, for an empty folder."
-        ),
-        click.option("--log", type=click.Path(path_type=Path), help="File to append every request to, as JSON lines."),
-        click.option("--user", default="sandbox", show_default=True, help="Login of the service account."),
-        click.option("--password", default="sandbox", show_default=True, help="Its password."),
-    )
-    return lambda function: functools.reduce(lambda made, option: option(made), reversed(options), function)
-
-
-@command(sandbox)
-@sandbox_options(8411)
-@click.option("--area", default="123456", show_default=True, help="Customer number in the URL.")
-def questionmark(
-    port: int, data: Path, seed: Path | None, log: Path | None, area: str, user: str, password: str, output: str
-) -> int:
-    """Run a stand-in for Questionmark's Delivery service.
-
-    Listens on loopback only, keeps its data in the folder, and prints one line with its URL when
-    it is ready; Ctrl-C or SIGTERM ends it. Without a seed it starts with a small made-up faculty.
-    Tests ask it for faults, set its clock and play participants under /_sandbox/.
-
-    Exit code 2 if port, folder, seed or area cannot be used.
-
-    \b
-    Examples:
-      gradeway sandbox questionmark --data .gradeway/sandbox
-      gradeway sandbox questionmark --port 0 --data /tmp/qm --seed seed.json --log /tmp/qm.log
-      curl -u sandbox:sandbox http://127.0.0.1:8411/deliveryodata/123456/Groups
-    """
-    from gradeway.cli.sandbox import Sandbox, run_questionmark
-
-    return run_questionmark(Sandbox(port, data, seed, log, (user, password), output), area)
-
-
-@command(sandbox)
-@sandbox_options(8412)
-@click.option(
-    "--control-port",
-    type=click.IntRange(0, 65535),
-    default=8413,
-    show_default=True,
-    help="Second port, for /_sandbox/ while the first is offline; 0 picks a free one.",
-)
-def assessmentq(
-    port: int,
-    control_port: int,
-    data: Path,
-    seed: Path | None,
-    log: Path | None,
-    user: str,
-    password: str,
-    output: str,
-) -> int:
-    """Run a stand-in for assessmentQ, for results of offline exams.
-
-    Takes .aqr files and tells results, as the vendor says that its server does; the names of
-    paths and fields are the sandbox's own, as the vendor's are not public. Listens on loopback
-    only, keeps its data in the folder, and prints one line with its URLs when it is ready;
-    Ctrl-C or SIGTERM ends it. Without a seed it starts with three made-up exams. Under
-    /_sandbox/ tests play exams, ask for faults, set the clock and take the network away.
-
-    Exit code 2 if a port, the folder or the seed cannot be used.
-
-    \b
-    Examples:
-      gradeway sandbox assessmentq --data .gradeway/sandbox/assessmentq
-      gradeway sandbox assessmentq --port 0 --control-port 0 --data /tmp/aq --seed seed.json
-      curl --json '{"sitting": "510001-1", "do": "start"}' http://127.0.0.1:8412/_sandbox/play -o 510001-1.aqr
-      curl -u sandbox:sandbox -F file=@510001-1.aqr http://127.0.0.1:8412/api/offline-results
-      curl --json '{"online": false}' http://127.0.0.1:8413/_sandbox/network
-    """
-    from gradeway.cli.sandbox import Sandbox, run_assessmentq
-
-    return run_assessmentq(Sandbox(port, data, seed, log, (user, password), output), control_port)

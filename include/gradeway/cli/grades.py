@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import re
-import sys
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 
@@ -38,8 +34,6 @@ HISTORY = (
 )
 LABEL_WIDTH = 18
 GAP = 2
-FORMULA = re.compile(r"[=+\-@\t\r]")
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 
 
 def list_courses(output: str) -> int:
@@ -50,7 +44,7 @@ def list_courses(output: str) -> int:
         names = [field.title for field in COURSES]
         out.print_json({"courses": [dict(zip(names, line, strict=True)) for line in found]})
     elif output == "csv":
-        _write_csv([field.title for field in COURSES], found)
+        out.print_csv([field.title for field in COURSES], found)
     else:
         out.say(out.table(COURSES, found) if found else "the store has no course yet")
     return DONE
@@ -63,7 +57,7 @@ def show_grades(course: str, learner: str | None, output: str, *, history: bool)
         out.print_json(reading.as_data(book, history=history))
     elif output == "csv":
         header = [field.title for field in HISTORY] if history else ["learner", *_labels(book)]
-        _write_csv(header, _history(book) if history else _values(book, _labels(book)))
+        out.print_csv(header, _history(book) if history else _values(book, _labels(book)))
     else:
         _print(book, history=history)
     return DONE
@@ -88,19 +82,23 @@ def _labels(book: Gradebook) -> list[str]:
 
 def _values(book: Gradebook, labels: Sequence[str]) -> Iterator[list[str]]:
     for name, entries in book.learners.items():
-        yield [name, *(entries[label].value if label in entries else "" for label in labels)]
+        yield [name, *(entries[label].value or "" if label in entries else "" for label in labels)]
 
 
 def _history(book: Gradebook) -> Iterator[list[object]]:
     for name, entries in book.learners.items():
         for label, entry in entries.items():
-            yield [name, label, entry.value, entry.batch, entry.line, book.files.get(entry.batch), ""]
+            if entry.batch:
+                yield [name, label, entry.value, entry.batch, entry.line, book.files.get(entry.batch), ""]
             yield from _earlier(name, label, entry, book)
 
 
 def _earlier(name: str, label: str, entry: Entry, book: Gradebook) -> Iterator[list[object]]:
     for old in entry.before:
-        by = f"batch {old.replaced_by_batch} line {old.replaced_by_line}"
+        undone = book.undos.get(old.replaced_by_batch)
+        by = f"batch {old.replaced_by_batch}" + (
+            f", undo of batch {undone}" if undone else f" line {old.replaced_by_line}"
+        )
         yield [name, label, old.value, old.batch, old.line, book.files.get(old.batch), by]
 
 
@@ -143,16 +141,6 @@ def _pages(book: Gradebook) -> Iterator[list[str]]:
 
 
 def _widest(book: Gradebook, label: str) -> int:
-    return max((cell_len(entries[label].value) for entries in book.learners.values() if label in entries), default=0)
-
-
-def _write_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow([guarded(name) for name in header])
-    writer.writerows([guarded(cell) for cell in row] for row in rows)
-
-
-def guarded(cell: object) -> str:
-    """Return a cell that no spreadsheet runs as a formula; numbers stay numbers."""
-    text = "" if cell is None else str(cell)
-    return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
+    return max(
+        (cell_len(entries[label].value or "") for entries in book.learners.values() if label in entries), default=0
+    )

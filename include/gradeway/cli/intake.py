@@ -14,6 +14,7 @@ from gradeway.cli.checking import print_findings
 from gradeway.cli.shell import DONE, FOUND, Refusal
 from gradeway.errors import BatchFailedError, LandingError
 from gradeway.intake import Intake, Sweep
+from gradeway.reasons import Level, Reason
 from gradeway.settings import load
 from gradeway.store import ledger, overview
 from gradeway.store.models import Batch, BatchState
@@ -68,7 +69,9 @@ def _print(items: list[dict[str, Any]], done: Sweep, intake: Intake) -> None:
 
 def _remarks(item: dict[str, Any]) -> list[str]:
     if item["state"] == BatchState.DUPLICATE:
-        return [f"the same bytes as batch {item['duplicate_of']}: nothing to do"]
+        first, undone = item["duplicate_of"], item["undone_by"]
+        rest = f", which was undone: `gradeway replay {first}` loads it again" if undone else ": nothing to do"
+        return [f"the same bytes as batch {first}{rest}"]
     remarks = []
     if item["state"] == BatchState.REFUSED:
         remarks.append(f"refused ({', '.join(item['reasons'])}), see {item['report']}")
@@ -76,7 +79,8 @@ def _remarks(item: dict[str, Any]) -> list[str]:
         remarks.append(f"see {item['report']}")
     if item["reject_file"]:
         remarks.append(f"correct and drop back {item['reject_file']}")
-    return remarks
+    warnings = [Reason[code] for code in item["reasons"] if Reason[code].level is Level.WARNING]
+    return remarks + [f"{reason.value}: {reason.meaning}; {reason.remedy}" for reason in warnings]
 
 
 def rehearse_batch(batch_id: int, output: str) -> int:

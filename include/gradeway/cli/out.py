@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +26,8 @@ UNLIMITED = 100_000
 WIDE = 100
 STYLES = {"rejected": "red", "refused": "red", "parked": "yellow", "claimed": "yellow", "warning": "yellow"}
 MINUTE, HOUR, DAY = 60, 3600, 86400
+FORMULA = re.compile(r"[=+\-@\t\r]")
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 
 
 class Field(NamedTuple):
@@ -61,6 +65,19 @@ def print_json(document: object) -> None:
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
+def print_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table as CSV that a spreadsheet can open."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow([guarded(name) for name in header])
+    writer.writerows([guarded(cell) for cell in row] for row in rows)
+
+
+def guarded(cell: object) -> str:
+    """Return a cell that no spreadsheet runs as a formula; numbers stay numbers."""
+    text = "" if cell is None else str(cell)
+    return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
+
+
 def plain(text: object) -> Text:
     """Return text without anything a terminal would obey."""
     return Text("".join(mark if mark.isprintable() or mark == "\n" else "?" for mark in str(text)))
@@ -96,6 +113,17 @@ def facts(pairs: Sequence[tuple[str, object]]) -> Text:
 def heading(text: str) -> Text:
     """Return a heading."""
     return Text(f"\n{text}", style="bold")
+
+
+def listed(
+    title: str, fields: Sequence[Field], rows: Sequence[Sequence[object]], limit: int
+) -> Iterator[RenderableType]:
+    """Lay out a table under its heading, of as many rows at most; 0 is all. Nothing of a table without rows."""
+    if rows:
+        yield heading(title)
+        yield table(fields, rows[: limit or len(rows)])
+    if limit and len(rows) > limit:
+        yield f"and {len(rows) - limit:,} more; --limit 0 shows all"
 
 
 def count(number: int, one: str, many: str = "") -> str:

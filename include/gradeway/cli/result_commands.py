@@ -7,7 +7,7 @@ from __future__ import annotations
 import click
 
 from gradeway.cli.session_commands import sessions
-from gradeway.cli.shell import command, verbose_option
+from gradeway.cli.shell import AGAIN, command, verbose_option
 
 
 @click.group()
@@ -24,7 +24,7 @@ def results() -> None:
     """
 
 
-@command(results)
+@command(results, writes=AGAIN)
 @click.option("--full", is_flag=True, help="Read all our schedules and ask for all learners again.")
 @click.option("--sweep", is_flag=True, help="Then take in what was handed over.")
 def collect(full: bool, sweep: bool, output: str) -> int:
@@ -101,22 +101,27 @@ def vendors() -> None:
 
 
 @command(vendors)
-def check(output: str) -> int:
+@click.option("--course", default="", help="Also look at this course in Learn: its batch UID, courseId:… or _12_1.")
+def check(course: str, output: str) -> int:
     """Tell whether the connections are right and what they may do.
 
     Asks the delivery system in AIRFLOW_CONN_GRADEWAY_QUESTIONMARK for its groups, monitoring
-    types and what the administrator may schedule, and the assessmentQ in
-    AIRFLOW_CONN_GRADEWAY_ASSESSMENTQ for all lists that its profile names: each that is set.
-    Only reads, so whether a file would be taken is not tried.
+    types and what the administrator may schedule, the assessmentQ in
+    AIRFLOW_CONN_GRADEWAY_ASSESSMENTQ for all lists that its profile names, and the Learn in
+    AIRFLOW_CONN_GRADEWAY_LEARN for its version and how many calls are left: each that is set, and
+    tells which is not. With GRADEWAY_PUBLISH_TARGET=files it looks at the folder of the files.
+    Of a course it tells which view it has and whether its gradebook may be changed. Only reads,
+    so whether a file would be taken is not tried.
 
-    Exit code 1 if a system cannot be reached or refuses, nothing could be scheduled, or a field
-    of the profile is unset or wrong.
+    Exit code 1 if a system cannot be reached or refuses, nothing could be scheduled, a field
+    of the profile is unset or wrong, or the gradebook of the course cannot be changed.
 
     \b
     Examples:
       gradeway vendors check
+      gradeway vendors check --course BIO-101
       gradeway vendors check --format json | jq .problems
     """
     from gradeway.cli.vendors import check_vendors
 
-    return check_vendors(output)
+    return check_vendors(output, course)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -81,17 +81,23 @@ def collect_results(output: str, *, full: bool, sweep: bool) -> int:
     store = Store(settings.database_url).ready()
     with questionmark(settings) as client, out.spinner("reading attempts"):
         done = collect(store, client, settings, full=full)
-    batches, failures = _swept(settings) if sweep else ([], [])
+    batches, failures = swept(settings) if sweep else ([], [])
     document = asdict(done) | ({"batches": batches, "failures": failures} if sweep else {})
     if output == "json":
         out.print_json(document)
     else:
         _print_collected(document)
     bad = done.failed or done.without_learner or failures
-    return FOUND if bad or any(item["rows"]["rejected"] or item["state"] == "refused" for item in batches) else DONE
+    return FOUND if bad or any(map(has_rejects, batches)) else DONE
 
 
-def _swept(settings: Settings) -> tuple[list[dict[str, Any]], list[str]]:
+def has_rejects(batch: Mapping[str, Any]) -> bool:
+    """Return whether something of a batch was rejected, or all of it refused."""
+    return bool(batch["rows"]["rejected"]) or batch["state"] == "refused"
+
+
+def swept(settings: Settings) -> tuple[list[dict[str, Any]], list[str]]:
+    """Take in what lies in the inbox of results; return the batches, and what failed."""
     from gradeway.intake import Intake
     from gradeway.store import overview as batches
 

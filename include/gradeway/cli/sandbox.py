@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
@@ -18,6 +19,9 @@ from gradeway.sandbox.assessmentq.service import AssessmentQ
 from gradeway.sandbox.documents import Document, Documents, read_seed
 from gradeway.sandbox.frame import Frame
 from gradeway.sandbox.journal import Journal
+from gradeway.sandbox.learn import model as learn_model
+from gradeway.sandbox.learn import start as learn_start
+from gradeway.sandbox.learn.service import Learn
 from gradeway.sandbox.questionmark import seeding
 from gradeway.sandbox.questionmark.entities import SETS
 from gradeway.sandbox.questionmark.service import Questionmark
@@ -53,6 +57,16 @@ def run_assessmentq(told: Sandbox, control_port: int) -> int:
         _fill(documents, told, SEEDED, aq_start.start, lambda seed: aq_start.load(documents, seed))
         ready = _ready("assessmentq", vendor.path, told.output)
         serve(Frame(vendor, Journal(told.log)), told.port, ready, control_port)
+    return DONE
+
+
+def run_learn(told: Sandbox) -> int:
+    """Run the stand-in of Blackboard Learn until it is stopped; return the exit code."""
+    with closing(Documents(told.data / "learn.db", learn_model.COLLECTIONS)) as documents:
+        vendor = Learn(documents, *told.login)
+        load = functools.partial(learn_start.load, documents, now=clock.now())
+        _fill(documents, told, learn_start.SEEDED, learn_start.start, load)
+        serve(Frame(vendor, Journal(told.log)), told.port, _ready("learn", vendor.path, told.output))
     return DONE
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import click
 
-from gradeway.cli.shell import command, verbose_option
+from gradeway.cli.shell import AGAIN, Yes, check_choice, command, verbose_option
 
 
 @click.group()
@@ -48,7 +48,7 @@ def plan(limit: int, output: str) -> int:
     return show_plan(limit, output)
 
 
-@command(sessions)
+@command(sessions, writes="`gradeway sessions apply --now` goes on")
 @click.argument("digest", metavar="[HASH]", default="")
 @click.option("--now", is_flag=True, help="Plan and apply in one go, but for what needs approval.")
 @click.option("--approve", metavar="HASH", default="", help="Approve the plan of this hash, and apply it.")
@@ -68,12 +68,7 @@ def apply(digest: str, now: bool, approve: str, reason: str, output: str) -> int
       gradeway sessions apply 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef
       gradeway sessions apply --approve 5f70bf18a0860070... --reason 'exam week moved'
     """
-    if bool(digest) + now + bool(approve) != 1:
-        msg = "give one of HASH, --now and --approve HASH"
-        raise click.UsageError(msg)
-    if bool(approve) != bool(reason.strip()):
-        msg = "--approve and --reason belong together"
-        raise click.UsageError(msg)
+    check_choice(digest, approve, reason, now=now)
     from gradeway.cli.sessions import apply_plan, approve_plan
 
     if approve:
@@ -81,7 +76,7 @@ def apply(digest: str, now: bool, approve: str, reason: str, output: str) -> int
     return apply_plan(approve or digest, output)
 
 
-@command(sessions)
+@command(sessions, writes=AGAIN)
 @click.argument("name")
 @click.option("--undo", is_flag=True, help="Take the withdrawal back.")
 def withdraw(name: str, undo: bool, output: str) -> int:
@@ -101,18 +96,23 @@ def withdraw(name: str, undo: bool, output: str) -> int:
     return withdraw_session(name, output, undo=undo)
 
 
-@command(sessions)
-def forget(output: str) -> int:
+@command(sessions, writes=AGAIN)
+@Yes
+def forget(yes: bool, output: str) -> int:
     """Forget the schedules of a former tenant.
 
     IDs of one tenant mean nothing in another, so plans and collections stop when the Connection
     names another one. After this the next plan makes all sessions anew in the new tenant; what
     stands in the old one stays there. Sessions and grades in the store are kept.
 
-    \b
-    Example:
-      gradeway sessions forget
-    """
-    from gradeway.cli.sessions import forget_tenant
+    Exit code 1 if it was only told.
 
-    return forget_tenant(output)
+    \b
+    Examples:
+      gradeway sessions forget
+      gradeway sessions forget --yes
+    """
+    from gradeway.cli.forget import forget_tenant
+    from gradeway.store.exams import QUESTIONMARK
+
+    return forget_tenant(QUESTIONMARK, "schedule", output, yes=yes)

@@ -18,9 +18,7 @@ from gradeway.sessions import outbox
 from gradeway.sessions.plan import Plan
 from gradeway.sessions.sync import Applied, Sync
 from gradeway.settings import load
-from gradeway.store import tenants
 from gradeway.store.engine import Store
-from gradeway.store.exams import QUESTIONMARK
 from gradeway.vendors.connection import from_environment
 from gradeway.vendors.questionmark import CONNECTION, Questionmark
 
@@ -186,14 +184,4 @@ def withdraw_session(name: str, output: str, *, undo: bool) -> int:
         out.print_json({"session": name, "withdrawn": not undo})
     else:
         out.say(f"session {name} is {'no longer ' if undo else ''}withdrawn; gradeway sessions apply --now tells it")
-    return DONE
-
-
-def forget_tenant(output: str) -> int:
-    """Forget the tenant that the store knows; return the exit code."""
-    gone = tenants.forget(Store(load().database_url).ready(), QUESTIONMARK)
-    if output == "json":
-        out.print_json({"schedules": gone})
-    else:
-        out.say(f"{out.count(gone, 'schedule')} forgotten; the next plan begins anew")
     return DONE

@@ -22,14 +22,25 @@ from gradeway.errors import (
     GradewayError,
     LostClaimError,
     PlanError,
+    UndoRefusedError,
     UnknownBatchError,
     VendorError,
 )
 
-DONE, FOUND, WRONG_USE, BROKEN = 0, 1, 2, 3
+DONE, FOUND, WRONG_USE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
 # The request was right, and the answer is no; every other expected error is about use or settings.
-REFUSALS = (UnknownBatchError, FileDefectError, BatchFailedError, LostClaimError, PlanError, VendorError)
-VERBOSE, LOG = "gradeway.verbose", "gradeway.log"
+REFUSALS = (
+    UnknownBatchError,
+    UndoRefusedError,
+    FileDefectError,
+    BatchFailedError,
+    LostClaimError,
+    PlanError,
+    VendorError,
+)
+BATCH = click.IntRange(min=1, max=2**31 - 1)
+VERBOSE, LOG, WRITES = "gradeway.verbose", "gradeway.log", "gradeway.writes"
+AGAIN = "the same command, given again, goes on"
 
 Command = Callable[..., int]
 Run = Callable[..., None]
@@ -57,6 +68,12 @@ class Shell(click.Group):
             ctx.exit(FOUND if isinstance(error, REFUSALS) else WRONG_USE)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except KeyboardInterrupt:
+            how = ctx.meta.get(WRITES)
+            _tell(
+                f"stopped; nothing is lost, and {how}" if how else "stopped; it was only to look, and changed nothing"
+            )
+            ctx.exit(INTERRUPTED)
         except Exception as error:
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
                 raise
@@ -130,6 +147,23 @@ verbose_option = click.option(
 )
 
 
+Yes = click.option("--yes", is_flag=True, help="Do it; without this, only tell what would be done.")
+
+
+def check_choice(digest: str, approve: str, reason: str, *, now: bool) -> None:
+    """See that a plan is to be applied in just one way, and that who approves says why.
+
+    Raises:
+        UsageError: neither.
+    """
+    if bool(digest) + now + bool(approve) != 1:
+        msg = "give one of HASH, --now and --approve HASH"
+        raise click.UsageError(msg)
+    if bool(approve) != bool(reason.strip()):
+        msg = "--approve and --reason belong together"
+        raise click.UsageError(msg)
+
+
 def format_option(*choices: str) -> Callable[[Run], Run]:
     """Make the option that chooses the output's form; the first choice is the default."""
     return click.option(
@@ -142,13 +176,18 @@ def format_option(*choices: str) -> Callable[[Run], Run]:
     )
 
 
-def command(group: click.Group, *formats: str) -> Callable[[Command], click.Command]:
-    """Add a function to a group as a command; the function returns the exit code."""
+def command(group: click.Group, *formats: str, writes: str = "") -> Callable[[Command], click.Command]:
+    """Add a function to a group as a command; the function returns the exit code.
+
+    ``writes``: of a command that changes something, how to go on where it was interrupted.
+    """
 
     def decorate(function: Command) -> click.Command:
         @functools.wraps(function)
         def run(*arguments: object, **options: object) -> None:
-            click.get_current_context().exit(function(*arguments, **options))
+            ctx = click.get_current_context()
+            ctx.meta[WRITES] = writes
+            ctx.exit(function(*arguments, **options))
 
         return group.command()(format_option(*(formats or ("text", "json")))(verbose_option(run)))
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from gradeway.cli.admin import hidden
 from gradeway.cli.batches import FIELDS, batch_data, batch_row
 from gradeway.cli.out import Field
 from gradeway.cli.shell import DONE
+from gradeway.custody import overview as custody
 from gradeway.landing.scan import look
-from gradeway.landing.zone import Zone
+from gradeway.landing.zone import RESULT_FILES, Zone
+from gradeway.publish import overview as publishing
 from gradeway.settings import Settings, load
 from gradeway.store import overview
 from gradeway.store.engine import Store
@@ -78,7 +81,9 @@ def show_status(output: str) -> int:
 def _folders(settings: Settings) -> list[Path]:
     root = Zone(settings.landing).inbox("grades").parent
     # what lies in that of the result files, `gradeway aqr status` tells
-    return sorted(path for path in root.iterdir() if path.is_dir() and path.name != "aqr") if root.is_dir() else []
+    return (
+        sorted(path for path in root.iterdir() if path.is_dir() and path.name != RESULT_FILES) if root.is_dir() else []
+    )
 
 
 def _look(inbox: Path) -> Inbox:
@@ -112,7 +117,8 @@ def _instant(nanoseconds: int) -> datetime:
 def _document(session: Session, settings: Settings, inboxes: list[Inbox]) -> dict[str, Any]:
     waiting = overview.waiting(session)
     attention = [*_of_landing(inboxes), *_of_batches(session), *_of_waiting(waiting, settings)]
-    attention += _of_plans(session)
+    attention += [*_of_plans(session), *_of_result_files(session, settings)]
+    attention += starmap(Attention, publishing.needs(session, settings.publish_target.value, settings))
     return {
         "store": hidden(settings.database_url),
         "landing": str(settings.landing),
@@ -132,6 +138,35 @@ def _of_plans(session: Session) -> Iterator[Attention]:
         yield Attention(
             f"{out.count(len(plan.content['changes']), 'change')} of exams wait for approval",
             "answer in Airflow (Required Actions of approve_sessions), or look with `gradeway sessions plan`",
+        )
+
+
+def _of_result_files(session: Session, settings: Settings) -> Iterator[Attention]:
+    found = custody.standing(session, settings)
+    if found.untaken_since and clock.now() - found.untaken_since > SWEEP_OVERDUE:
+        yield Attention(
+            f"result files of offline exams in inbox {RESULT_FILES}, not taken up for {out.age(found.untaken_since)}",
+            "see that Airflow is running and has a Connection gradeway_assessmentq, or run `gradeway aqr upload`",
+        )
+    if found.late and found.waiting_since:
+        yield Attention(
+            f"a result file of an offline exam is unsent for {out.age(found.waiting_since)}",
+            "see that assessmentQ can be reached; `gradeway aqr status` tells more",
+        )
+    if found.overdue:
+        yield Attention(
+            f"{out.count(found.overdue, 'result')} of offline exams missing for over {settings.aqr_alert_days} days",
+            "`gradeway aqr missing` names them; look on the exams' own computers before the files are deleted there",
+        )
+    if found.unreadable:
+        yield Attention(
+            f"{out.count(found.unreadable, 'folder')} of result files in inbox {RESULT_FILES} cannot be read",
+            "let Gradeway read them, or take them away: what is in them is not sent",
+        )
+    if found.troubles:
+        yield Attention(
+            f"{out.count(len(found.troubles), 'result file')} of offline exams to look at",
+            "`gradeway aqr status` says which, and why",
         )
 
 

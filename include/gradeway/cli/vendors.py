@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradeway.cli import assessmentq, out
+from gradeway.cli import assessmentq, files, learn, out
+from gradeway.cli.files import check_files_folder
 from gradeway.cli.out import Field
 from gradeway.cli.shell import DONE, FOUND
 from gradeway.errors import SettingsError, VendorAnswerError, VendorAwayError, VendorError
 from gradeway.sessions.sync import administrator
-from gradeway.settings import Settings, load
+from gradeway.settings import Settings, Target, load
 from gradeway.vendors.assessmentq import CONNECTION as OFFLINE
-from gradeway.vendors.connection import from_environment, variable
+from gradeway.vendors.connection import from_environment, is_set, variable
 from gradeway.vendors.delivery import Administrator, Group, MonitoringType, Permission
+from gradeway.vendors.learn import CONNECTION as LEARN
 from gradeway.vendors.questionmark import CONNECTION, Questionmark
 
+USES = {CONNECTION: "exam sessions", OFFLINE: "offline exams", LEARN: "the gradebook in Learn"}
 MONITORING = (Field("monitoring type", whole=True), Field("ID", number=True), Field("needs"), Field("set for us"))
 
 
@@ -39,26 +41,43 @@ class Found:
         self.problems.append({"what": what, "remedy": remedy})
 
 
-def check_vendors(output: str) -> int:
-    """Print what the connections may do; return the exit code."""
-    offline = assessmentq.check_assessmentq() if _is_set(OFFLINE) else None
-    delivery = _check_questionmark() if _is_set(CONNECTION) or not offline else None
+def check_vendors(output: str, course: str = "") -> int:
+    """Print what the connections may do, in Learn also with a course; return the exit code.
+
+    Raises:
+        SettingsError: none is set, or a setting is wrong.
+    """
+    settings = load()
+    unset = _unset(settings)
+    if len(unset) == len(USES) and not course:
+        needs = "; ".join(f"{variable(each)} for {USES[each]}" for each in unset)
+        msg = f"no connection is set; put each that you use into its variable as a URI or JSON: {needs}"
+        raise SettingsError(msg)
+    folder = check_files_folder(settings) if settings.publish_target is Target.FILES else None
+    offline = assessmentq.check_assessmentq() if is_set(OFFLINE) else None
+    gradebook = learn.check_learn(course) if course or is_set(LEARN) else None
+    delivery = _check_questionmark(settings) if is_set(CONNECTION) else None
     problems = [{"connection": CONNECTION, **each} for each in (delivery.problems if delivery else [])]
-    problems += [{"connection": OFFLINE, **each} for each in (offline.problems if offline else [])]
+    others = [each for each in (offline, gradebook, folder) if each]
+    problems += [{"connection": found.connection, **each} for found in others for each in found.problems]
     if output == "json":
-        facts = vars(delivery or Found()) | {"problems": problems, "assessmentq": offline and vars(offline)}
+        facts = vars(delivery or Found()) | {"problems": problems, "not_set": unset}
+        facts |= {"assessmentq": offline and vars(offline), "learn": gradebook and vars(gradebook)}
+        facts |= {"files": folder and vars(folder)}
         out.print_json({"connection": delivery and CONNECTION, "ok": not problems, **facts})
     else:
-        _print(delivery, offline, problems)
+        _print(delivery, others, unset, problems)
     return FOUND if problems else DONE
 
 
-def _is_set(connection: str) -> bool:
-    return bool(os.environ.get(variable(connection), "").strip())
+def _unset(settings: Settings) -> list[str]:
+    """Return the connections that are not set; that of Learn is not needed where files are written instead."""
+    by_files = settings.publish_target is Target.FILES
+    return [each for each in USES if not (is_set(each) or (each == LEARN and by_files))]
 
 
-def _check_questionmark() -> Found:
-    settings, found = load(), Found()
+def _check_questionmark(settings: Settings) -> Found:
+    found = Found()
     with Questionmark(from_environment(CONNECTION)) as client:
         found.url = client.transport.endpoint.url
         try:
@@ -154,13 +173,20 @@ def _monitoring(each: MonitoringType, chosen: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _print(delivery: Found | None, offline: assessmentq.Found | None, problems: list[dict[str, str]]) -> None:
+def _print(
+    delivery: Found | None,
+    others: Sequence[assessmentq.Found | learn.Found | files.Found],
+    unset: Sequence[str],
+    problems: list[dict[str, str]],
+) -> None:
     if delivery:
         _print_delivery(delivery)
-    if delivery and offline:
-        out.say("")
-    if offline:
-        out.say(out.facts(offline.facts()))
+    for number, each in enumerate(others):
+        if delivery or number:
+            out.say("")
+        out.say(out.facts(each.facts()))
+    if unset:
+        out.say("", out.facts([(each, f"not set: it is for {USES[each]}") for each in unset]))
     out.say(out.heading("Problems" if problems else "All is well"))
     for problem in problems:
         out.say(f"- {problem['what']}\n  {problem['remedy']}")

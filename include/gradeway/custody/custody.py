@@ -10,50 +10,44 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
 
-from gradeway.custody import files, ledger
+from sqlalchemy.exc import SQLAlchemyError
+
+from gradeway import clock
+from gradeway.custody import files, folders, ledger, order, reach
 from gradeway.custody.files import ChangedError, Seen
 from gradeway.custody.keep import Keeper
-from gradeway.custody.ledger import Claim
+from gradeway.custody.sending import MOST_TRIES, Content, Pass, Sender, is_for_all, is_no
 from gradeway.errors import (
-    FileChangedError,
-    FileRefusedError,
-    UnknownOutcomeError,
+    GradewayError,
     VendorAnswerError,
     VendorAwayError,
+    VendorError,
     VendorRefusedError,
 )
+from gradeway.landing.zone import RESULT_FILES, Zone
 from gradeway.settings import Settings
 from gradeway.store import tenants
-from gradeway.store.custody import ASSESSMENTQ, FileState, ResultFile, UploadState
+from gradeway.store.custody import ASSESSMENTQ, FileState, ResultFile
 from gradeway.store.engine import Store
-from gradeway.vendors.assessmentq import AssessmentQ, Received, ReceivedState
+from gradeway.vendors.assessmentq import AssessmentQ
+
+__all__ = ["Custody", "Pass"]
 
 log = logging.getLogger(__name__)
 
-STATES = {
-    ReceivedState.IN_PROGRESS: UploadState.IN_PROGRESS,
-    ReceivedState.FINAL: UploadState.FINAL,
-    ReceivedState.ALREADY_FINAL: UploadState.ALREADY_FINAL,
-}
-
-
-@dataclass
-class Pass:
-    """What one pass did: how many uploads ended how, how many files were put away, and what needs a person."""
-
-    online: bool = True
-    found: int = 0
-    outcomes: Counter[str] = field(default_factory=Counter)
-    kept: int = 0
-    purged: int = 0
-    troubles: list[str] = field(default_factory=list)
+COMPARE_EVERY = timedelta(hours=1)  # until the bytes of what was sent are compared again with those that were
+LEARN_EVERY, LEARN_ANYWAY = 300.0, 86_400.0  # seconds until results are asked for again, or after a 403
+LEARN_AFTER = timedelta(minutes=5)  # without a change of a file that was sent
+OVERLAP = timedelta(hours=1)  # by which clocks may have gone differently
+IN_MEMORY = 1 << 24  # bytes up to which a copy needs no disk
 
 
 class Custody:
@@ -62,25 +56,53 @@ class Custody:
     def __init__(self, store: Store, client: AssessmentQ, settings: Settings, folder: Path, keeper: Keeper) -> None:
         self._store, self._client, self._settings = store, client, settings
         self._folder, self._keeper = folder, keeper
-        self._name = str(folder)
-        self._grace = timedelta(seconds=settings.aqr_grace_seconds)
+        self.folder = str(folder)  # by which the store knows it
+        grace = timedelta(seconds=settings.aqr_grace_seconds)
+        self._sender = Sender(store, client, grace, asks_first=keeper.collects)
+        self._monotonic = client.transport.manners.monotonic
+        self._learn_at = self._monotonic()
+        self._moving: dict[str, float] = {}  # since when files changed between any two looks
+        self._restless: set[str] = set()  # those that did for so long that they are taken as they are
+
+    @classmethod
+    def of_inbox(cls, store: Store, client: AssessmentQ, settings: Settings) -> Custody:
+        """Return the custody of the landing zone's inbox, whose files go to its archive."""
+        zone = Zone(settings.landing)
+        inbox = zone.inbox(RESULT_FILES)
+        inbox.mkdir(parents=True, exist_ok=True)
+        return cls(store, client, settings, inbox, Keeper.as_archive(zone.received))
 
     def once(self, *, sleep: Callable[[float], None] = time.sleep) -> Pass:
         """Look twice, and take what did not change between."""
         return self.go_on(self._first_look(sleep))
 
     def find(self, *, sleep: Callable[[float], None] = time.sleep) -> list[int]:
-        """Look twice, and return what is to be sent, those that wait longest first."""
-        self.note(self._first_look(sleep), Pass())
-        return [file.id for file in ledger.files(self._store, self._name, FileState.WAITING)]
+        """Look twice, and return what is to be sent, those written longest ago first."""
+        done = self.note(self._first_look(sleep))
+        for trouble in done.troubles:
+            log.error("%s", trouble)
+        if done.moving:
+            log.warning("%d files are still being written; the next run takes them", done.moving)
+        return [file.id for file in ledger.files(self._store, self.folder, FileState.WAITING)]
 
-    def send_some(self, ids: Collection[int]) -> Pass:
-        """Send some of the files that wait, and leave putting away to who sent them all."""
-        done = Pass()
-        for file in ledger.files(self._store, self._name, FileState.WAITING):
-            if file.id in ids and not self.send(file, done):
+    def send_waiting(self, done: Pass, only: Collection[int] | None = None) -> None:
+        """Send the files that wait, or only some of them, until the system cannot be reached.
+
+        Raises:
+            VendorError: the system refuses our account, or gave none of several files, or of what is
+                fresh, an answer that its profile explains.
+        """
+        if wait := reach.quiet(self._store):
+            done.online, done.wait = False, wait
+            return
+        for file in ledger.files(self._store, self.folder, FileState.WAITING):
+            if (only is None or file.id in only) and not self._try(file, done):
                 break
-        return done
+        if done.blamed and not done.answered and (len(done.blamed) > 1 or done.fresh):
+            raise next(iter(done.blamed.values()))
+        for number, error in done.blamed.items():
+            if is_no(error):
+                ledger.leave(self._store, number, MOST_TRIES)
 
     def _first_look(self, sleep: Callable[[float], None]) -> list[Seen]:
         first = files.look(self._folder)
@@ -95,103 +117,175 @@ class Custody:
             CustodyError: the folder cannot be read.
             VendorError: the system refuses our account, or answers what its profile does not explain.
         """
-        done = Pass()
-        self.note(before, done)
-        for file in ledger.files(self._store, self._name, FileState.WAITING):
-            if not self.send(file, done):
-                break
-        self.put_away(done)
+        done = self.note(before)
+        try:
+            self.send_waiting(done)
+            self.send_waiting(done, order.overtaken(self._store) if done.online else ())
+            self._learn_ends(done)
+        finally:
+            self.put_away(done)
         return done
 
-    def note(self, before: Sequence[Seen], done: Pass) -> None:
+    def note(self, before: Sequence[Seen]) -> Pass:
         """Note what is there, and did not change since an earlier look."""
+        self._hold()
+        unreadable: list[str] = []
+        now = files.look(self._folder, unreadable)
+        hidden = tuple(f"{place}/" for place in unreadable)
+        places = {seen.place for seen in now}
+
+        def is_gone(place: str) -> bool:
+            return self._keeper.is_ours and place not in places and not place.startswith(hidden)
+
+        still = self._to_note(before, now)
+        ledger.note(self._store, self.folder, still, is_gone)
+        folders.saw(self._store, self.folder, unreadable)
+        if folders.is_to_compare(self._store, self.folder, COMPARE_EVERY):
+            self._compare()
+        return Pass(found=len(now), moving=len(now) - len(still))
+
+    def _to_note(self, before: Sequence[Seen], now: Sequence[Seen]) -> list[Seen]:
+        """Return what stood still since an earlier look, and what did not for so long that it is taken as it is."""
+        still, moment = set(before), self._monotonic()
+        self._moving = {seen.place: self._moving.get(seen.place, moment) for seen in now if seen not in still}
+        limit = moment - self._settings.aqr_restless_seconds
+        self._restless = {place for place, since in self._moving.items() if since <= limit}
+        return [seen for seen in now if seen in still or seen.place in self._restless]
+
+    def _compare(self) -> None:
+        """Find what was sent and has other bytes by now, although neither its size nor its date tell."""
+        for file in ledger.files(self._store, self.folder, FileState.SENT):
+            seen = Seen(file.place, file.size, file.modified_ns)
+            with suppress(ChangedError, OSError):
+                if files.digest(self._folder, seen) != file.sha256:
+                    ledger.renew(self._store, file, seen)
+
+    def _hold(self) -> None:
         tenants.hold(self._store, ASSESSMENTQ, self._client.transport.endpoint.url)
-        now = files.look(self._folder)
-        done.found = len(now)
-        still = {seen for seen in before if seen.size}  # an empty file is one that is about to be written
-        ledger.note(self._store, self._name, [seen for seen in now if seen in still], {seen.place for seen in now})
+
+    @contextmanager
+    def _alone(self, file: ResultFile, done: Pass) -> Iterator[None]:
+        """Let what is wrong with one file be no matter of the others."""
+        try:
+            yield
+        except (GradewayError, SQLAlchemyError):
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it is, the other files can be sent
+            ledger.put_off(self._store, file.id)
+            self._sender.tell(done, file, f"cannot be dealt with: {type(error).__name__}", "the next pass tries again")
+
+    def _try(self, file: ResultFile, done: Pass) -> bool:
+        """Send a file; return whether to go on with others, although this one may have failed."""
+        is_reached = True
+        try:
+            with self._alone(file, done):
+                is_reached = self.send(file, done)
+        except (VendorAnswerError, VendorRefusedError) as error:
+            if is_for_all(error):
+                raise
+            return self._sender.blame(error, file, done)
+        return is_reached
+
+    def _learn_ends(self, done: Pass) -> None:
+        """Ask now and then for results: an upload's answer may not tell the end, or another route have brought it."""
+        # What was sent a moment ago may be of an exam that goes on, and all its computers would ask at once.
+        before = clock.now() - LEARN_AFTER
+        sent = ledger.files(self._store, self.folder, FileState.SENT)
+        sent = [file for file in sent if file.sitting and file.sent_at and file.sent_at <= before]
+        if not sent or not done.online or self._monotonic() < self._learn_at:
+            return
+        pause = LEARN_EVERY
+        try:
+            ended = {result.sitting for result in self._client.results(self._since(sent)) if result.is_final}
+        except VendorAwayError as error:
+            self._sender.is_offline(done, str(error))
+            return
+        except VendorError as error:
+            if isinstance(error, VendorRefusedError) and error.is_forbidden:
+                pause = LEARN_ANYWAY  # such an account may only upload
+            done.troubles.append(f"the results cannot be read: {error}; until then what has ended is not put away")
+        else:
+            ledger.reach(self._store, online=True)
+            ledger.sittings_ended(self._store, ended)
+        self._learn_at = self._monotonic() + pause
+
+    def _since(self, sent: Sequence[ResultFile]) -> datetime | None:
+        """Return by the server's clock since when the end of what was sent can be known; None for always."""
+        now, passed = self._client.service_time, clock.now() - min(file.sent_at or clock.now() for file in sent)
+        return now - passed - OVERLAP if now and passed >= timedelta(0) else None
 
     def send(self, file: ResultFile, done: Pass) -> bool:
         """Send a file if its bytes were never sent; return whether the system can be reached."""
-        seen = Seen(file.place, file.size, file.modified_ns)
-        try:
+        if not file.size:
+            if (self._folder / file.place).exists():
+                self._sender.tell(done, file, "is empty", "look at the exam's own computer, and what was done there")
+            return True
+        with ExitStack() as held:
+            try:
+                content = self._content(file, held)
+            except ChangedError:
+                log.info("file %d changed or went away; the next pass looks again", file.id)
+                return True
+            except OSError as error:
+                self._sender.tell(done, file, f"cannot be read: {error.strerror}", "the next pass tries again")
+                return True
+            self._hold()  # somebody may have forgotten it since the last file
+            return self._sender.send(file, content, done)
+
+    def _content(self, file: ResultFile, held: ExitStack) -> Content:
+        """Return the bytes of a file, a copy of them if it does not stand still."""
+        if file.place not in self._restless:
+            seen = Seen(file.place, file.size, file.modified_ns)
             sha256 = files.digest(self._folder, seen)
-        except ChangedError:
-            log.info("file %d changed or went away; the next pass looks again", file.id)
-            return True
-        except OSError as error:
-            done.troubles.append(f"file {file.id} cannot be read: {error.strerror}; the next pass tries again")
-            return True
-        claimed = ledger.claim(self._store, file, sha256, self._grace)
-        if claimed.claim is Claim.ENDED and claimed.upload:
-            done.outcomes[f"{claimed.upload.state} before"] += 1
-        elif claimed.claim is Claim.SEND:
-            return self._send(file, seen, sha256, done)
-        elif claimed.claim is Claim.ASK:
-            return self._ask(file, seen, sha256, done)
-        return True
+            return Content(seen, sha256, partial(files.open_file, self._folder / seen.place))
+        copy = held.enter_context(SpooledTemporaryFile(IN_MEMORY))  # noqa: SIM115  it is closed by whoever holds it
+        seen, sha256 = files.copy(self._folder, file.place, copy)
+        ledger.renew(self._store, file, seen)
+        self._moving[file.place] = self._monotonic()  # the next copy is made after as long a time
+        copy.seek(0)
+        return Content(seen, sha256, lambda: cast("BinaryIO", copy))
 
-    def _ask(self, file: ResultFile, seen: Seen, sha256: str, done: Pass) -> bool:
-        """Find out what became of an upload without an answer; send again what had no effect."""
-        try:
-            found = self._client.received(sha256) if self._client.can_ask else None
-        except VendorAwayError as error:
-            return self._is_away(error, done)
-        if found:
-            self._end(file, sha256, found, done)
-            return True
-        if ledger.send_again(self._store, sha256, self._grace):
-            return self._send(file, seen, sha256, done)
-        done.outcomes[UploadState.UNKNOWN] += 1
-        return True
-
-    def _send(self, file: ResultFile, seen: Seen, sha256: str, done: Pass) -> bool:
-        path = self._folder / seen.place
-        try:
-            received = self._client.upload(partial(files.open_file, path), path.name, seen.size, sha256)
-        except (ChangedError, FileChangedError):
-            ledger.give_up(self._store, sha256)
-            log.info("file %d changed while it was sent; the next pass looks again", file.id)
-        except VendorAwayError as error:
-            ledger.give_up(self._store, sha256)
-            return self._is_away(error, done)
-        except UnknownOutcomeError as error:
-            ledger.ended(self._store, file.id, sha256, UploadState.UNKNOWN, detail=str(error))
-            done.outcomes[UploadState.UNKNOWN] += 1
-        except VendorAnswerError as error:  # the file may have been taken, and the next would get the same answer
-            ledger.ended(self._store, file.id, sha256, UploadState.UNKNOWN, detail=str(error))
-            raise
-        except FileRefusedError as error:
-            ledger.ended(self._store, file.id, sha256, UploadState.REFUSED, detail=str(error))
-            done.outcomes[UploadState.REFUSED] += 1
-            done.troubles.append(f"file {file.id} is refused: {error}")
-        except VendorRefusedError:  # of our account: it surely took nothing
-            ledger.give_up(self._store, sha256)
-            raise
-        else:
-            self._end(file, sha256, received, done)
-        return True
-
-    def _end(self, file: ResultFile, sha256: str, received: Received, done: Pass) -> None:
-        state = STATES[received.state]
-        ledger.ended(self._store, file.id, sha256, state, received.sitting)
-        ledger.reach(self._store, online=True)
-        done.outcomes[state] += 1
-
-    def _is_away(self, error: VendorAwayError, done: Pass) -> bool:
-        ledger.reach(self._store, online=False, detail=str(error))
-        done.online = False
-        return False
+    def _time(self) -> datetime | None:
+        """Return the server's time; where it does not tell it, ours, and None if it cannot be asked."""
+        if self._client.service_time is None:
+            try:
+                self._client.probe()
+            except VendorError:
+                return None
+        return self._client.service_time or clock.now()
 
     def put_away(self, done: Pass) -> None:
         """Put away what the server knows to have ended, and delete what was put away long enough ago."""
-        for file in ledger.files(self._store, self._name, FileState.FINAL):
-            done.kept += self._keeper.put_away(self._store, self._folder, file, done.troubles)
-        done.purged = self._keeper.purge(self._store, self._folder, self._settings)
+        now, tell = self._client.service_time, partial(self._sender.tell, done)
+        ledger.results_ended(self._store)
+        order.overtaken(self._store)
+        for file in order.replaced(self._store, self.folder):
+            self._sender.tell(done, file, order.REPLACED, f"have it sent from {file.folder} again")
+        self._tell_of_unreadable(done)
+        self._tell_of_endless(done)
+        for file in ledger.files(self._store, self.folder, FileState.FINAL):
+            with self._alone(file, done):
+                done.kept += self._keeper.put_away(self._store, self._folder, file, now, tell)
+        done.purged = self._keeper.purge(self._store, self._folder, self._settings, self._time)
+
+    def _tell_of_unreadable(self, done: Pass) -> None:
+        count, is_fresh = folders.unreadable(self._store, self.folder)
+        done.fresh += is_fresh
+        if count:
+            what = f"{count} folders in {self.folder} cannot be read, and what is in them is not sent"
+            done.troubles.append(f"{what}: let Gradeway read them, or take them away")
+
+    def _tell_of_endless(self, done: Pass) -> None:
+        days = self._settings.aqr_alert_days
+        limit = clock.now() - timedelta(days=days)
+        for file in ledger.files(self._store, self.folder, FileState.SENT):
+            if file.sent_at and file.sent_at < limit and not file.dismissed_at:
+                what = f"was sent more than {days} days ago, and nobody knows its exam to have ended"
+                self._sender.tell(done, file, what, "look at the sitting in assessmentQ, and for a newer file")
 
     def _is_news(self, found: Sequence[Seen]) -> bool:
         known = {
             (row.place, row.size, row.modified_ns)
-            for row in ledger.files(self._store, self._name, FileState.SENT, FileState.REFUSED, FileState.FINAL)
+            for row in ledger.files(self._store, self.folder, FileState.SENT, FileState.REFUSED, FileState.FINAL)
         }
-        return any(seen.size and (seen.place, seen.size, seen.modified_ns) not in known for seen in found)
+        return any((seen.place, seen.size, seen.modified_ns) not in known for seen in found)

@@ -11,12 +11,16 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from gradeway.errors import CustodyError
 
 ENDING, PUT_AWAY = ".aqr", ".bak"
 BLOCK = 1 << 20
+COPY_TRIES = 3
+LARGEST_TIME = (1 << 63) - 1  # what a database takes; some file systems have dates beyond
+# What operating systems make for themselves on a disk; no exam player writes there.
+SYSTEM_FOLDERS = {"System Volume Information", "lost+found", "$RECYCLE.BIN"}
 FLAGS = ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")
 
 
@@ -33,23 +37,34 @@ class Seen:
     modified_ns: int
 
 
-def look(folder: Path) -> list[Seen]:
+def look(folder: Path, unreadable: list[str] | None = None) -> list[Seen]:
     """Return the result files below a folder, by place; links are not followed.
 
+    The places of the folders in it that cannot be read are added to ``unreadable``.
+
     Raises:
-        CustodyError: the folder, or one in it, cannot be read.
+        CustodyError: the folder itself cannot be read.
     """
     found: list[Seen] = []
-    for root, folders, names in os.walk(folder, onerror=_unreadable):
-        folders.sort()
-        for name in names:
-            if name.lower().endswith(ENDING) and (seen := _seen(folder, Path(root, name))):
-                found.append(seen)
+
+    def skip(error: OSError, place: Path) -> None:
+        if place == folder:
+            _refuse(error, folder)
+        if unreadable is not None:
+            unreadable.append(place.relative_to(folder).as_posix())
+
+    for root, folders, names in os.walk(folder, onerror=lambda error: skip(error, Path(error.filename))):
+        folders[:] = sorted(set(folders) - SYSTEM_FOLDERS)
+        place = Path(root)
+        try:
+            found += filter(None, (_seen(folder, place / name) for name in names if name.lower().endswith(ENDING)))
+        except OSError as error:  # it may be listed, but not entered
+            skip(error, place)
     return sorted(found, key=lambda seen: seen.place)
 
 
-def _unreadable(error: OSError) -> None:
-    msg = f"the folder {error.filename} cannot be read: {error.strerror}; let Gradeway read it, or name another folder"
+def _refuse(error: OSError, folder: Path) -> None:
+    msg = f"the folder {folder} cannot be read: {error.strerror}; let Gradeway read it, or name another folder"
     raise CustodyError(msg) from None
 
 
@@ -60,7 +75,8 @@ def _seen(folder: Path, path: Path) -> Seen | None:
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    return Seen(path.relative_to(folder).as_posix(), status.st_size, status.st_mtime_ns)
+    modified = max(-LARGEST_TIME, min(status.st_mtime_ns, LARGEST_TIME))
+    return Seen(path.relative_to(folder).as_posix(), status.st_size, modified)
 
 
 def open_file(path: Path) -> BinaryIO:
@@ -80,8 +96,17 @@ def open_file(path: Path) -> BinaryIO:
     return os.fdopen(number, "rb")
 
 
-def digest(folder: Path, seen: Seen) -> str:
-    """Return the sha256 of a file's bytes.
+def has(path: Path, sha256: str) -> bool:
+    """Return whether a file is there and has some bytes."""
+    try:
+        seen = _seen(path.parent, path)
+        return seen is not None and digest(path.parent, seen) == sha256
+    except ChangedError:
+        return False
+
+
+def digest(folder: Path, seen: Seen, into: IO[bytes] | None = None) -> str:
+    """Return the sha256 of a file's bytes, which are also written into another file if one is given.
 
     Raises:
         ChangedError: the file is gone, or changed since it was seen or while it was read.
@@ -93,6 +118,31 @@ def digest(folder: Path, seen: Seen) -> str:
         while block := stream.read(BLOCK):
             found.update(block)
             size += len(block)
+            if into:
+                into.write(block)
     if size != seen.size or _seen(folder, folder / seen.place) != seen:
         raise ChangedError(seen.place)
     return found.hexdigest()
+
+
+def copy(folder: Path, place: str, into: IO[bytes]) -> tuple[Seen, str]:
+    """Copy a file that is written to again and again, as it is between two writes; return what it was, and its sha256.
+
+    Raises:
+        ChangedError: it is gone or empty, or changed at each try.
+        OSError: it cannot be read, or not be copied, now.
+    """
+    for _ in range(COPY_TRIES):
+        seen = _seen(folder, folder / place)
+        if seen is None or not seen.size:
+            break
+        into.seek(0)
+        into.truncate()
+        try:
+            sha256 = digest(folder, seen, into)
+            # Read twice: a write may leave the size as it was, and the date of a coarse clock.
+            if digest(folder, seen) == sha256:
+                return seen, sha256
+        except ChangedError:
+            continue
+    raise ChangedError(place)

@@ -6,20 +6,22 @@ what a person must correct before anything can work ends it, at the start.
 
 from __future__ import annotations
 
-import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from sqlalchemy.exc import DBAPIError
 
-from gradeway.custody import files
+from gradeway.custody import files, ledger
 from gradeway.custody.custody import Custody, Pass
-from gradeway.errors import CustodyError, GradewayError
+from gradeway.errors import CustodyError, GradewayError, StoreAwayError, StoreNotReadyError
+from gradeway.store.engine import Store, is_damaged
+from gradeway.store.lock import take
 
 LOCK = ".gradeway-watch"
+HEARING = 1.0  # seconds at most without hearing a signal, which on Windows waits for the end of a wait
 FIRST_WAIT, LONGEST_WAIT = 5.0, 60.0
 
 Say = Callable[[str], None]
@@ -41,55 +43,90 @@ def only_watcher(folder: Path) -> Iterator[None]:
         )
         raise CustodyError(msg) from None
     with stream:
-        if not _lock(stream):
+        if not take(stream.fileno()):
             msg = f"another process watches {folder} already; end it first, or name another folder"
             raise CustodyError(msg)
         yield
 
 
-def _lock(stream: BinaryIO) -> bool:
+def ready_store(url: str, stop: threading.Event, say: Say) -> Store | None:
+    """Return the store as soon as it can be used; None if told to stop before.
+
+    A SQLite file of an older version is brought to that of this program: there is nobody on an exam's computer.
+
+    Raises:
+        SettingsError, StoreNotReadyError: see `Store.ready`.
+    """
+    teller, wait = _Teller(say), FIRST_WAIT
+    while True:
+        try:
+            return _ready(Store(url))
+        except StoreAwayError as error:
+            teller.trouble(_in_words(error))
+        if _rest(stop, wait):
+            return None
+        wait = min(wait * 2, LONGEST_WAIT)
+
+
+def _ready(store: Store) -> Store:
     try:
-        if os.name == "nt":
-            import msvcrt
+        return store.ready()
+    except StoreNotReadyError:
+        if not store.is_sqlite or not store.is_older():
+            raise
+    store.upgrade()
+    return store
 
-            stream.seek(0)
-            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl
 
-            fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+def _rest(stop: threading.Event, seconds: float) -> bool:
+    """Wait so long, or until told to stop; return whether that was so."""
+    until = time.monotonic() + seconds
+    while not stop.is_set() and (left := until - time.monotonic()) > 0:
+        stop.wait(min(left, HEARING))
+    return stop.is_set()
 
 
 def watch(custody: Custody, folder: Path, seconds: float, stop: threading.Event, say: Say) -> None:
     """Take what stands still between two looks, so many seconds apart, until told to stop.
 
+    A folder that is not there yet is waited for: an exam player may not have made it.
+
     Raises:
         CustodyError: see `only_watcher`.
     """
+    if not folder.exists():
+        say(f"{folder} is not there yet: waiting for it")
+    while not folder.exists():
+        if _rest(stop, seconds or FIRST_WAIT):
+            return
     with only_watcher(folder):
         teller, wait = _Teller(say), FIRST_WAIT
-        before = files.look(folder)
-        while not stop.wait(seconds):
+        before: list[files.Seen] = []
+        while not _rest(stop, seconds):
             try:
                 done = custody.go_on(before)
                 teller.tell(done)
                 wait, pause = (FIRST_WAIT, 0.0) if done.online else (min(wait * 2, LONGEST_WAIT), wait)
+                pause = max(pause, min(done.wait, ledger.LONGEST_ASKED))
                 before = files.look(folder)
-            except (GradewayError, DBAPIError, OSError) as error:
+            except Exception as error:  # noqa: BLE001  there is nobody to start it again
                 teller.trouble(_in_words(error))
                 wait, pause = min(wait * 2, LONGEST_WAIT), wait
-            stop.wait(pause)
+            _rest(stop, pause)
 
 
 def _in_words(error: Exception) -> str:
+    if isinstance(error, DBAPIError) and is_damaged(error):
+        return "the store is damaged: move its file away and start again; no result file is in it, nothing is lost"
     if isinstance(error, DBAPIError):
         return (
             f"the store cannot be used ({type(error.orig).__name__}: is the disk full?); nothing is lost, trying again"
         )
-    return f"{error}; trying again" if isinstance(error, GradewayError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, GradewayError):
+        return f"{error}; trying again"
+    # Of an error that nobody thought of, only the kind is fit to be told.
+    told = f": {error}" if isinstance(error, OSError) else ""
+    return f"{type(error).__name__}{told}; trying again"
 
 
 class _Teller:

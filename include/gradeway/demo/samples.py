@@ -47,14 +47,13 @@ def drop(inbox: Path) -> list[Path]:
 
 def main() -> None:
     """Put the sample files into the inbox of this installation."""
-    inbox = settings.load().landing / "inbox" / "grades"
-    inbox.mkdir(parents=True, exist_ok=True)
-    for path in drop(inbox):
+    for path in drop(settings.load().landing / "inbox" / "grades"):
         click.echo(path)
 
 
 def write(path: Path, chunks: Iterable[str]) -> Path:
     """Write a text file that appears whole or not at all, as a good sender does; return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.part")
     with draft.open("w", encoding="utf-8", newline="\n") as out:
         out.writelines(chunks)

@@ -137,6 +137,16 @@ def value_rows(term: Term, *, changed_every: int = 0) -> Iterator[str]:
             before += term.learners
 
 
+def members(term: Term) -> dict[str, list[str]]:
+    """Return the learners of each course."""
+    found: dict[str, dict[str, None]] = {course: {} for course in term.course_ids}
+    for rows in value_rows(term):
+        for row in rows.splitlines():
+            course, learner, _ = row.split("|", 2)
+            found[course][learner] = None
+    return {course: list(learners) for course, learners in found.items()}
+
+
 def _another(kind: Kind, value: str) -> str:
     return kind.values[(kind.values.index(value) + 1) % len(kind.values)]
 

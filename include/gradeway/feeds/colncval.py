@@ -37,6 +37,7 @@ SPEC = FeedSpec(
     source="Blackboard, Incoming Flat File Specifications: Create Grade Center column values (not calculated)",
     loader="gradeway.loading.values:ValueLoader",
     waits_together=True,
+    rivals=("results",),
     aliases={
         "courseId": columns.COURSE_NAMES,
         "userId": ("user_id", "user id"),

@@ -37,4 +37,5 @@ SPEC = FeedSpec(
     separators=",;",
     is_partial=True,
     unread=("group_metadata_",),
+    rivals=("sessions",),
 )

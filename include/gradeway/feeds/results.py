@@ -26,7 +26,7 @@ NAME_SIZE = 255
 SEPARATOR = "|"
 COLUMNS = (
     *("system", "session", "assessment", "schedule", "attempt", "learner"),
-    *("state", "score", "maximum", "band", "finishedAt", "collectedAt"),
+    *("state", "score", "maximum", "band", "rule", "finishedAt", "collectedAt"),
 )
 
 
@@ -91,6 +91,7 @@ def contract(_settings: Settings) -> DataFrameSchema:
         "score": column(parse_score, required=True),
         "maximum": column(parse_maximum, required=True),
         "band": text(2000),
+        "rule": text(16),
         "finishedAt": column(parse_instant),
         "collectedAt": column(parse_instant),
     }
@@ -128,4 +129,5 @@ SPEC = FeedSpec(
     inbox="results",
     separators=SEPARATOR,
     is_partial=True,
+    rivals=("colncval",),
 )

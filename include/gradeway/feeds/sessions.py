@@ -146,4 +146,5 @@ SPEC = FeedSpec(
     inbox="sessions",
     separators=",;",
     is_partial=True,
+    rivals=("groups",),
 )

@@ -130,6 +130,7 @@ class FeedSpec:
         separators: what may stand between cells; the setting's character unless given.
         is_partial: whether files are expected to have only some of the columns.
         waits_together: whether all rows of one key wait for the same parent, whatever else they say.
+        rivals: other feeds whose rows can be about the same things.
         unread: beginnings of the names of columns that may be there and are not read.
     """
 
@@ -146,6 +147,7 @@ class FeedSpec:
     separators: str = ""
     is_partial: bool = False
     waits_together: bool = False
+    rivals: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
 
     @property

@@ -3,6 +3,7 @@
 inbox/<family>/      outsiders drop files here
 claimed/<token>/     one folder a claimed file, ours alone
 archive/<day>/       files that were read
+archive/aqr/         result files of offline exams that were received
 quarantine/<day>/    files that were refused whole
 reports/<day>/<batch>/   report.json, report.html and the reject file of a batch
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from gradeway.errors import LandingError
 
+RESULT_FILES = "aqr"  # the family of the result files of offline exams
 SAFE = re.compile(r"[^A-Za-z0-9._-]+")
 NAME_LIMIT = 80
 SHOWN_LIMIT = 255
@@ -47,6 +49,11 @@ class Zone:
         """Path under which a batch's bytes are kept until their retention ends."""
         folder = self.root / ("quarantine" if refused else "archive") / day.isoformat()
         return folder / label(batch_id, name)
+
+    @property
+    def received(self) -> Path:
+        """Folder of the result files whose exam has ended and was received; they are kept by their digests."""
+        return self.root / "archive" / RESULT_FILES
 
     def report(self, batch_id: int, name: str, day: date) -> Path:
         """Folder of a batch's report and reject file."""
@@ -84,6 +91,8 @@ def shown(name: str) -> str:
 
 def sync(folder: Path) -> None:
     """Make the folder's entries durable, so that a rename outlives a power cut."""
+    if not hasattr(os, "O_DIRECTORY"):  # Windows opens no folders
+        return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

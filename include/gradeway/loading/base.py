@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import pandas as pd
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.orm import Session
 
 from gradeway import clock
 from gradeway.feeds.spec import FeedSpec
 from gradeway.reasons import Finding, Reason
 from gradeway.settings import Settings
+from gradeway.store import ledger
 from gradeway.store.dialects import append_records
 from gradeway.store.exams import ExamSession, SessionGroup
 from gradeway.store.ledger import Tally
@@ -36,7 +37,7 @@ class Job:
     """The batch whose rows are loaded, and the session that holds the store's lock.
 
     With ``confirm``, what is found unchanged is marked as given by this batch too: an older batch
-    is still to come and must not replace it.
+    is still to come and must not replace it. With ``late``, a newer batch came before.
     """
 
     settings: Settings
@@ -44,6 +45,7 @@ class Job:
     batch_id: int
     session: Session
     confirm: bool = False
+    late: bool = False
 
     @property
     def connection(self) -> Connection:
@@ -91,7 +93,8 @@ class RowLoader(ABC):
         self.tally = Tally()
         self._rows: dict[int, Row] = {}
         self._parked: list[Waiting] = []
-        self._changes: list[tuple[Record, int, dict[str, Any] | None]] = []
+        self._changes: list[Past] = []
+        self._undone = ledger.undone(job.session)
 
     def add(self, frame: pd.DataFrame) -> None:
         """Take a slice of good rows and parse their cells."""
@@ -153,16 +156,27 @@ class RowLoader(ABC):
 
     def bring_to(self, record: Record, wanted: dict[str, Any], row: Row) -> bool:
         """Bring a record to the wanted values as `revise` does, but count nothing; return whether it changed."""
-        fresh = {name: value for name, value in wanted.items() if record.given.get(name, 0) <= self.job.batch_id}
-        before = {name: getattr(record, name) for name, value in fresh.items() if getattr(record, name) != value}
-        if before:
-            for name in before:
-                setattr(record, name, wanted[name])
+        # what an undone batch gave and others need is there for any batch to give
+        givers = {name: batch for name, batch in record.given.items() if batch not in self._undone}
+        fresh = {name: value for name, value in wanted.items() if givers.get(name, 0) <= self.job.batch_id}
+        changed = [name for name, value in fresh.items() if getattr(record, name) != value]
+        said = [name for name in fresh if self.job.confirm or name in changed or name not in givers]
+        late = {name: value for name, value in wanted.items() if name not in fresh}
+        if said or late:
+            self.remember(record, row, {name: getattr(record, name) for name in (*said, *late)})
+        self._keep_overtaken(record, late)
+        if said:
+            record.given = record.given | dict.fromkeys(said, self.job.batch_id)
+        for name in changed:
+            setattr(record, name, wanted[name])
+        if changed:
             record.batch_id, record.line = self.job.batch_id, row.line
-            self.remember(record, row, before)
-        if before or self.job.confirm or fresh.keys() - record.given.keys():
-            record.given = record.given | dict.fromkeys(fresh, self.job.batch_id)
-        return bool(before)
+        return bool(changed)
+
+    def _keep_overtaken(self, record: Record, values: dict[str, Any]) -> None:
+        for newer in sorted({record.given[name] for name in values}):
+            overtaken = {name: value for name, value in values.items() if record.given[name] == newer}
+            self.overtaken(record, overtaken, newer, self.line_of(record, newer))
 
     def supersede(self, row: Row) -> None:
         """Count a row that a newer batch has overtaken."""
@@ -178,25 +192,66 @@ class RowLoader(ABC):
         self.tally.created += 1
         self.remember(record, row, None)
 
-    def remember(self, record: Record, row: Row, before: dict[str, Any] | None) -> None:
-        """Keep the history of a record: what it was, or None if it is new."""
-        self._changes.append((record, row.line, before))
+    def remember(
+        self, record: Record, row: Row, before: dict[str, Any] | None, given: Mapping[str, int] | None = None
+    ) -> None:
+        """Keep the history of a record: what it was, or None if it is new.
+
+        Args:
+            record: as it was, unless ``given`` says which batches gave those fields.
+            row: what changes it.
+            before: its fields.
+            given: by field, the batch that gave it.
+        """
+        self._changes.append(Past(record, self.job.batch_id, row.line, before, given or record.given))
+
+    def overtaken(self, record: Record, values: dict[str, Any], newer: int, line: int) -> None:
+        """Keep what a row says and a line of a newer batch has overtaken: an undo of that batch brings it back.
+
+        It goes into the history as what the newer batch replaced.
+        """
+        self._changes.append(Past(record, newer, line, values, dict.fromkeys(values, self.job.batch_id)))
+
+    def line_of(self, record: Record, batch_id: int) -> int:
+        """Return the line of a batch that last said something of a record."""
+        wanted = select(Change.line).where(
+            Change.entity == record.__tablename__, Change.entity_id == record.id, Change.batch_id == batch_id
+        )
+        found = self.job.session.scalar(wanted.order_by(Change.id.desc()).limit(1))
+        return record.line if found is None else found
 
     def _write_changes(self, session: Session) -> None:
         session.flush()  # new records get their ids
-        rows = [
-            {
-                "entity": record.__tablename__,
-                "entity_id": record.id,
-                "batch_id": self.job.batch_id,
-                "line": line,
-                "before": None if before is None else {name: _plain(value) for name, value in before.items()},
-            }
-            for record, line, before in self._changes
-        ]
+        write_changes(session, self._changes)
         self._changes.clear()
-        if rows:
-            session.execute(insert(Change), rows)
+
+
+@dataclass(frozen=True)
+class Past:
+    """What fields of a record were before a row of a batch changed them, and the batches that had given them."""
+
+    record: Record
+    batch_id: int
+    line: int
+    before: dict[str, Any] | None
+    given: Mapping[str, int]
+
+
+def write_changes(session: Session, changes: Iterable[Past]) -> None:
+    """Write the history of records that the database knows."""
+    rows = [
+        {
+            "entity": past.record.__tablename__,
+            "entity_id": past.record.id,
+            "batch_id": past.batch_id,
+            "line": past.line,
+            "before": None if past.before is None else {name: _plain(value) for name, value in past.before.items()},
+            "given": {name: past.given[name] for name in past.before or () if name in past.given},
+        }
+        for past in changes
+    ]
+    if rows:
+        session.execute(insert(Change), rows)
 
 
 def _plain(value: object) -> object:

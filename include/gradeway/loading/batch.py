@@ -70,12 +70,17 @@ def _load(store: Store, settings: Settings, batch_id: int, path: Path) -> None:
     with store.connection() as connection, store.exclusive(connection) as session:
         batch = ledger.claimed(session, batch_id)
         spec, sha256 = FEEDS[batch.feed], batch.sha256
-        confirm = _older_to_come(session, settings, batch_id, spec)
         checked = CheckedFile(lambda: open_plain(path), spec, settings)
-        tally = _take(Job(settings, spec, batch_id, session, confirm), checked)
+        tally = _take(_job(session, settings, batch_id, spec), checked)
         if checked.sha256 != sha256:
             raise FileDefectError(Reason.FILE_CHANGED)
         ledger.commit_load(session, batch_id, tally)
+
+
+def _job(session: Session, settings: Settings, batch_id: int, spec: FeedSpec) -> Job:
+    confirm = _older_to_come(session, settings, batch_id, spec)
+    late = ledger.newer_loaded(session, batch_id, (spec.name, *spec.rivals))
+    return Job(settings, spec, batch_id, session, confirm, late)
 
 
 def rehearse(store: Store, settings: Settings, spec: FeedSpec, path: Path) -> Tally:
@@ -190,7 +195,7 @@ def _older_to_come(session: Session, settings: Settings, batch_id: int, spec: Fe
     Where all rows about one thing wait for the same parent, a newer one cannot have loaded before it.
     """
     reachable = _parent_is_there(session, settings) if spec.waits_together else true()
-    return ledger.older_to_come(session, batch_id, spec.name, reachable)
+    return ledger.older_to_come(session, batch_id, (spec.name, *spec.rivals), reachable)
 
 
 def _parent_is_there(session: Session, settings: Settings) -> ColumnElement[bool]:
@@ -215,8 +220,7 @@ def _release_some(store: Store, settings: Settings, batch_id: int) -> int:
         ledger.forget_parked(session, batch_id, list(cells))
         frame = pd.DataFrame.from_dict(cells, orient="index", dtype=str)
         good, findings = validate(frame, spec.build(settings))
-        confirm = _older_to_come(session, settings, batch_id, spec)
-        loader = loader_of(Job(settings, spec, batch_id, session, confirm))
+        loader = loader_of(_job(session, settings, batch_id, spec))
         loader.add(good)
         tally = loader.finish()
         tally.findings += [finding for finding in findings if finding.reason.level is Level.ROW]

@@ -5,23 +5,21 @@ An installation's own file goes before both.
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from gradeway.errors import SettingsError
+from gradeway.mappings import MappingFile
 from gradeway.settings import Settings
 from gradeway.store.dialects import among, listed
 from gradeway.store.models import RESULT, Course, GradeColumn, ParkedRow
 
-FILE_COLUMNS = {"session", "assessment", "courseId", "name"}
+FILE_COLUMNS = ("session", "assessment", "courseId", "name")
 MOST = 5000  # pairs in one query
 
 
@@ -55,31 +53,14 @@ def read_file(path: str) -> dict[Named, Place]:
     Raises:
         SettingsError: it cannot be read; the message names the line.
     """
-    if not path:
-        return {}
-    try:
-        with Path(path).expanduser().open(encoding="utf-8-sig", newline="") as stream:
-            return _read(csv.DictReader(stream, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        _refuse(getattr(error, "strerror", None) or "it is no CSV file in UTF-8")
-
-
-def _read(rows: csv.DictReader[str]) -> dict[Named, Place]:
-    if set(rows.fieldnames or ()) != FILE_COLUMNS or len(rows.fieldnames or ()) != len(FILE_COLUMNS):
-        _refuse("its first line must name the columns session, assessment, courseId, name")
+    file = MappingFile("results_file", path)
     found: dict[Named, Place] = {}
-    for row in rows:
-        cells = {name: (row.get(name) or "").strip() for name in FILE_COLUMNS}
+    for cells in file.rows("the columns session, assessment, courseId, name", FILE_COLUMNS):
         named, place = Named(cells["session"], cells["assessment"]), Place(cells["courseId"], cells["name"])
-        if None in row or not any(named) or not all(place) or named in found:
-            _refuse(f"line {rows.line_num} must name a session or assessment, not named before, and its column")
+        if not any(named) or not all(place) or named in found:
+            file.refuse(f"line {cells['line']} must name a session or assessment, not named before, and its column")
         found[named] = place
     return found
-
-
-def _refuse(why: str) -> NoReturn:
-    msg = f"GRADEWAY_RESULTS_FILE cannot be used: {why}"
-    raise SettingsError(msg)
 
 
 def takers(connection: Connection, settings: Settings, wanted: Collection[Named]) -> dict[Named, list[Taker]]:

@@ -30,19 +30,37 @@ class ExternalLoader(RowLoader):
 
     def _mark(self, session: Session, row: Row, mates: list[GradeColumn], column: GradeColumn) -> None:
         held = next((mate for mate in mates if mate.external), None)
-        if held is column:
-            column.external_batch_id = max(column.external_batch_id or 0, self.job.batch_id)
-            self.tally.unchanged += 1
-        elif held and (held.external_batch_id or 0) > self.job.batch_id:
-            self.supersede(row)
+        if held and (held.external_batch_id or 0) > self.job.batch_id:
+            self._overtake(row, held, column)
+        elif held is column:
+            self._confirm(row, column)
         else:
             self._move(session, row, held, column)
 
+    def _overtake(self, row: Row, held: GradeColumn, column: GradeColumn) -> None:
+        newer = held.external_batch_id or 0
+        self.remember(column, row, {"external": column.external}, {"external": newer} if held is column else {})
+        self.overtaken(column, {"external": True}, newer, self.line_of(held, newer))
+        if held is column:
+            self.tally.unchanged += 1
+        else:
+            self.supersede(row)
+
+    def _confirm(self, row: Row, column: GradeColumn) -> None:
+        self.tally.unchanged += 1
+        if self.job.confirm:
+            self._remember_mark(row, column)
+            column.external_batch_id = self.job.batch_id
+
     def _move(self, session: Session, row: Row, held: GradeColumn | None, column: GradeColumn) -> None:
         if held:
+            self._remember_mark(row, held)
             held.external = False
-            self.remember(held, row, {"external": True})
             session.flush()
-        column.external, column.external_batch_id = True, self.job.batch_id
         self.remember(column, row, {"external": False})
+        column.external, column.external_batch_id = True, self.job.batch_id
         self.tally.updated += 1
+
+    def _remember_mark(self, row: Row, held: GradeColumn) -> None:
+        given = {"external": held.external_batch_id} if held.external_batch_id else {}
+        self.remember(held, row, {"external": True}, given)

@@ -9,18 +9,22 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pandas as pd
+from sqlalchemy import delete, insert
 
 from gradeway.feeds import cells
 from gradeway.feeds.results import parse_maximum, parse_score
-from gradeway.loading.base import Job, Waiting, park
+from gradeway.loading.base import Job, Waiting, chunks, park
 from gradeway.loading.declared import Named, Taker, takers
 from gradeway.loading.values import ValueLoader
 from gradeway.reasons import Finding, Reason
+from gradeway.store.exams import ResultRow
 from gradeway.store.ledger import Tally
 from gradeway.store.models import RESULT
 
 PLACES = 5
 NAME_LIMIT = 333
+# What a row says of where its value comes from.
+OF_ATTEMPT = ("system", "session", "assessment", "schedule", "attempt", "rule")
 # What a finding on a value is called in a file of results.
 OWN_COLUMNS = {"name": "session", "value": "score"}
 
@@ -96,6 +100,7 @@ class ResultLoader:
         ready = {line: row for line, row in self._ready.items() if line not in told}
         if ready:
             self._values.add(pd.DataFrame.from_dict(ready, orient="index", dtype=object))
+            self._remember(ready)
         park(self._job, [self._parked(line, row) for line, row in self._waiting.items()])
         tally = self._values.finish()
         ambiguous = [Finding(Reason.COLUMN_AMBIGUOUS, line, OWN_COLUMNS["name"]) for line in sorted(self._ambiguous)]
@@ -105,6 +110,18 @@ class ResultLoader:
         tally.parked += len(self._waiting)
         tally.findings = [*_own(tally.findings), *ambiguous, *contradicted, *repeated]
         return tally
+
+    def _remember(self, ready: Mapping[int, Cells]) -> None:
+        """Keep which attempts the rows tell, which the values alone do not say."""
+        rows = [
+            {"batch_id": self._job.batch_id, "line": line} | {name: row.get(name, "") for name in OF_ATTEMPT}
+            for line, row in ready.items()
+        ]
+        for some in chunks(rows):
+            lines = [row["line"] for row in some]
+            known = (ResultRow.batch_id == self._job.batch_id, ResultRow.line.in_(lines))
+            self._job.session.execute(delete(ResultRow).where(*known))
+            self._job.session.execute(insert(ResultRow), list(some))
 
     def _judge(self) -> tuple[list[Finding], list[Finding]]:
         """Return what is found on rows for the same grade: those that repeat, those that contradict."""

@@ -27,9 +27,10 @@ class SchemaLoader(RowLoader):
         for row in rows:
             schema = known.get(row.values["title"])
             if schema:
-                held = _texts(schema)
+                held = texts_of(schema)
                 self.revise(schema, _fields(row.values), row)
-                self._warn_of_use(session, schema, held - _texts(schema), row)
+                if used := symbols_in_use(session, schema, held):
+                    self.tally.findings.append(Finding(Reason.SYMBOL_IN_USE, row.line, "symbols", used))
             else:
                 self._create(session, row)
 
@@ -37,17 +38,21 @@ class SchemaLoader(RowLoader):
         schema = GradeSchema(title=row.values["title"], **_fields(self.complete(row.values)))
         self.create(session, schema, _fields(row.values), row)
 
-    def _warn_of_use(self, session: Session, schema: GradeSchema, dropped: set[str], row: Row) -> None:
-        """Tell which of the symbols that a schema lost stand in the store as grades."""
-        if dropped:
-            used = select(Grade.value).join(GradeColumn, GradeColumn.id == Grade.column_id).distinct()
-            found = session.scalars(used.where(GradeColumn.schema_id == schema.id, Grade.value.in_(dropped)))
-            if symbols := ", ".join(sorted(found)[:SHOWN]):
-                self.tally.findings.append(Finding(Reason.SYMBOL_IN_USE, row.line, "symbols", f"it is {symbols}"))
 
-
-def _texts(schema: GradeSchema) -> set[str]:
+def texts_of(schema: GradeSchema) -> set[str]:
+    """Return the texts of a schema's symbols."""
     return {text for text, _ in schema.symbols if text}
+
+
+def symbols_in_use(session: Session, schema: GradeSchema, held: set[str]) -> str:
+    """Tell which of the symbols that a schema held and lost stand in the store as grades; nothing if none does."""
+    dropped = held - texts_of(schema)
+    if not dropped:
+        return ""
+    used = select(Grade.value).join(GradeColumn, GradeColumn.id == Grade.column_id).distinct()
+    found = session.scalars(used.where(GradeColumn.schema_id == schema.id, Grade.value.in_(dropped)))
+    symbols = ", ".join(sorted(found)[:SHOWN])
+    return f"it is {symbols}" if symbols else ""
 
 
 def _fields(values: dict[str, Any]) -> dict[str, Any]:

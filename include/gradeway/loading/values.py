@@ -86,7 +86,7 @@ class ValueLoader:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._writer = GradeWriter(job.connection, job.batch_id, confirm=job.confirm)
+        self._writer = GradeWriter(job.connection, job.batch_id, confirm=job.confirm, late=job.late)
         self._parked = 0
         self._targets: dict[str, dict[str, Target]] = {}
         self._rules: dict[tuple[str, int | None], Rules] = {}

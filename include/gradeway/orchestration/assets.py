@@ -19,6 +19,7 @@ SESSIONS_INBOX = Asset(
 RESULTS_INBOX = Asset(
     "gradeway_inbox_results", watchers=[AssetWatcher(name="gradeway_doorbell_results", trigger=Doorbell("results"))]
 )
+AQR_INBOX = Asset("gradeway_inbox_aqr", watchers=[AssetWatcher(name="gradeway_doorbell_aqr", trigger=Doorbell("aqr"))])
 SCHEMAS = Asset("gradeway_schemas")
 COLUMNS = Asset("gradeway_columns")
 GRADES = Asset("gradeway_grades")

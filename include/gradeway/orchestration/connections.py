@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from gradeway.settings import PREFIX, STORE_CONNECTION, Settings, database_url, load
+from gradeway.settings import PREFIX, Settings, load
+from gradeway.store_url import STORE_CONNECTION, database_url
 
 if TYPE_CHECKING:
     from gradeway.vendors.connection import Endpoint
@@ -41,6 +42,15 @@ def assessmentq() -> Endpoint | None:
         SettingsError: a field is wrong.
     """
     return _endpoint("gradeway_assessmentq")
+
+
+def learn() -> Endpoint | None:
+    """Return where Learn is: the site of the Connection ``gradeway_learn``, else the sandbox beside us.
+
+    Raises:
+        SettingsError: a field is wrong.
+    """
+    return _endpoint("gradeway_learn")
 
 
 def _endpoint(name: str) -> Endpoint | None:

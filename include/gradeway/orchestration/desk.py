@@ -11,23 +11,24 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, BinaryIO
-from urllib.parse import urlencode
 
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
-from fastapi import Path as InPath
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, StreamingResponse
-from jinja2 import PackageLoader
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException as AnyHttpError
 
 from gradeway import clock, feeds
-from gradeway.checks.page import body, environment
+from gradeway.checks.page import body
 from gradeway.checks.report import report
+from gradeway.custody import expected
+from gradeway.custody import overview as custody
 from gradeway.errors import GradewayError, UnknownBatchError
+from gradeway.orchestration import desk_gradebook
 from gradeway.orchestration.connections import task_settings
+from gradeway.orchestration.frame import BIGGEST_ID, TEMPLATES, Id, ReaderDep, base_of, html, reader_of
 from gradeway.orchestration.reader import NothingYetError, Reader
 from gradeway.reasons import Reason
 from gradeway.redact import trail
@@ -46,7 +47,6 @@ BATCHES_SHOWN = 50
 GROUPS_SHOWN = 500
 RECENT = timedelta(days=7)
 CHUNK = 1 << 16
-BIGGEST_ID = 2**31 - 1
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -64,7 +64,6 @@ TEXTS: dict[int, tuple[str, str]] = {
     HTTPStatus.METHOD_NOT_ALLOWED: ("Read only", "These pages can only be read."),
     HTTPStatus.UNPROCESSABLE_ENTITY: ("No such page", "This address was not understood."),
 }
-TEMPLATES = environment([PackageLoader("gradeway.orchestration")])
 
 router = APIRouter(dependencies=[Depends(requires_access_dag("GET", param_dag_id=INTAKE_DAG))])
 
@@ -74,6 +73,7 @@ def build(load: Callable[[], Settings] = task_settings) -> FastAPI:
     app = FastAPI(title="Gradeway", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.reader = Reader(load)
     app.include_router(router)
+    app.include_router(desk_gradebook.router, dependencies=router.dependencies)
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
 
@@ -87,13 +87,6 @@ def build(load: Callable[[], Settings] = task_settings) -> FastAPI:
     return app
 
 
-def _reader(request: Request) -> Reader:
-    reader: Reader = request.app.state.reader
-    return reader
-
-
-ReaderDep = Annotated[Reader, Depends(_reader)]
-BatchId = Annotated[int, InPath(ge=1, le=BIGGEST_ID)]
 Edge = Annotated[int | None, Query(ge=0, le=BIGGEST_ID)]
 
 
@@ -110,7 +103,7 @@ def batches(
     place = Place(before, after)
     with reader.session() as session:
         found = browse.page(session, place, BATCHES_SHOWN, show=state, feed=feed)
-        return _html(
+        return html(
             request,
             "batches.html.j2",
             page=found,
@@ -141,35 +134,35 @@ def _meanings(batch: Batch) -> str:
 
 
 @router.get("/batches/{batch_id}")
-def batch_page(request: Request, reader: ReaderDep, batch_id: BatchId) -> HTMLResponse:
+def batch_page(request: Request, reader: ReaderDep, batch_id: Id) -> HTMLResponse:
     """Show the report of a batch, as it stands now."""
     with reader.session() as session:
         batch = ledger.get(session, batch_id)
         content = report(session, batch)
         names = ("report.html", "report.json", content["reject_file"])
         there = {name for name in names if reader.has(batch, name)}
-        link = f"{_base(request)}/batches/{batch_id}/rejects" if content["reject_file"] in there else None
+        link = f"{base_of(request)}/batches/{batch_id}/rejects" if content["reject_file"] in there else None
         shown = body(content, reader.settings) | {"reject_link": link}
         gone = not there and _should_be_there(batch)
         claimed = batch.state == BatchState.CLAIMED
         days = reader.settings.report_days
-        return _html(request, "batch.html.j2", there=there, gone=gone, report_days=days, refresh=claimed, **shown)
+        return html(request, "batch.html.j2", there=there, gone=gone, report_days=days, refresh=claimed, **shown)
 
 
 @router.get("/batches/{batch_id}/report.html")
-def report_page(reader: ReaderDep, batch_id: BatchId) -> StreamingResponse:
+def report_page(reader: ReaderDep, batch_id: Id) -> StreamingResponse:
     """Download the report for people."""
     return _download(reader, batch_id, lambda _: "report.html", "text/html; charset=utf-8")
 
 
 @router.get("/batches/{batch_id}/report.json")
-def report_data(reader: ReaderDep, batch_id: BatchId) -> StreamingResponse:
+def report_data(reader: ReaderDep, batch_id: Id) -> StreamingResponse:
     """Download the report for programs."""
     return _download(reader, batch_id, lambda _: "report.json", "application/json")
 
 
 @router.get("/batches/{batch_id}/rejects")
-def reject_file(reader: ReaderDep, batch_id: BatchId) -> StreamingResponse:
+def reject_file(reader: ReaderDep, batch_id: Id) -> StreamingResponse:
     """Download the rejected rows, which hold learners' data."""
     return _download(reader, batch_id, lambda content: content["reject_file"], "text/plain; charset=utf-8")
 
@@ -213,7 +206,7 @@ def parked(request: Request, reader: ReaderDep) -> HTMLResponse:
     with reader.session() as session:
         waiting = overview.waiting(session)
         groups = waiting[:GROUPS_SHOWN]
-        return _html(
+        return html(
             request,
             "parked.html.j2",
             groups=groups,
@@ -230,13 +223,11 @@ def sessions(request: Request, reader: ReaderDep) -> HTMLResponse:
     """Show the exam sessions, and how many learners are done with each."""
     with reader.session() as session:
         found, total = board.board(session, reader.settings, GROUPS_SHOWN), board.count(session)
-        return _html(request, "sessions.html.j2", sessions=found, total=total, hidden=total - len(found), refresh=False)
+        return html(request, "sessions.html.j2", sessions=found, total=total, hidden=total - len(found), refresh=False)
 
 
 @router.get("/sessions/{schedule}")
-def session_page(
-    request: Request, reader: ReaderDep, schedule: Annotated[int, InPath(ge=1, le=BIGGEST_ID)]
-) -> HTMLResponse:
+def session_page(request: Request, reader: ReaderDep, schedule: Id) -> HTMLResponse:
     """Show the attempts on a session's schedule."""
     with reader.session() as session:
         named = results.schedules(session, schedule=schedule)
@@ -245,7 +236,25 @@ def session_page(
         lines = list(results.lines(session, reader.settings, schedule=schedule, limit=GROUPS_SHOWN))
         hidden = results.attempts_on(session, schedule) - len(lines)
         shown = {"name": named[0][0], "schedule": schedule, "lines": lines}
-        return _html(request, "session.html.j2", hidden=hidden, refresh=False, **shown)
+        return html(request, "session.html.j2", hidden=hidden, refresh=False, **shown)
+
+
+@router.get("/offline")
+def offline(request: Request, reader: ReaderDep) -> HTMLResponse:
+    """Show where the result files of offline exams stand, and whose results are missing."""
+    with reader.session() as session:
+        standing = custody.standing(session, reader.settings)
+        lacking = expected.lacking(session, reader.settings, GROUPS_SHOWN)
+        return html(
+            request,
+            "offline.html.j2",
+            standing=standing,
+            lacking=lacking,
+            hidden=sum(standing.expected[state] for state in expected.LACKING) - len(lacking),
+            alert_days=reader.settings.aqr_alert_days,
+            shown=GROUPS_SHOWN,
+            refresh=False,
+        )
 
 
 @router.get("/static/{name}")
@@ -256,25 +265,9 @@ def static(name: str) -> Response:
     return Response(TEMPLATES.loader.get_source(TEMPLATES, name)[0], media_type=STATIC[name])
 
 
-def _base(request: Request) -> str:
-    """Return the path under which Airflow serves this app, behind whatever proxy."""
-    return str(request.scope.get("root_path", ""))
-
-
-def _html(request: Request, template: str, **content: object) -> HTMLResponse:
-    base = _base(request)
-
-    def link(**wanted: object) -> str:
-        query = urlencode({name: value for name, value in wanted.items() if value is not None})
-        return f"{base}/?{query}" if query else f"{base}/"
-
-    frame = {"base": base, "link": link, "zone": _reader(request).settings.zone, "now": clock.now()}
-    return HTMLResponse(TEMPLATES.get_template(template).render(frame | content))
-
-
 def _message(request: Request, status: int, title: str, text: str) -> HTMLResponse:
     again = status == HTTPStatus.SERVICE_UNAVAILABLE
-    content = {"base": _base(request), "title": title, "text": text, "refresh": again}
+    content = {"base": base_of(request), "title": title, "text": text, "refresh": again}
     return HTMLResponse(TEMPLATES.get_template("message.html.j2").render(content), int(status), HEADERS)
 
 
@@ -296,9 +289,9 @@ def _unknown(request: Request, error: Exception) -> HTMLResponse:
 
 def _begin(request: Request, _error: Exception) -> HTMLResponse:
     """Answer while the store has no tables: say how to begin."""
-    reader = _reader(request)
+    reader = reader_of(request)
     content = {"inbox_folder": reader.zone.inbox(feeds.INBOXES[0]), "inbox": reader.inbox(), "refresh": True}
-    return _html(request, "begin.html.j2", **content)
+    return html(request, "begin.html.j2", **content)
 
 
 def _apologise(request: Request, error: Exception) -> HTMLResponse:

@@ -10,15 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from gradeway import settings
+from gradeway.custody import files
 from gradeway.errors import GradewayError
-from gradeway.landing.scan import Entry, look
-from gradeway.landing.zone import Zone
+from gradeway.landing.scan import look
+from gradeway.landing.zone import RESULT_FILES, Zone
 
 log = logging.getLogger(__name__)
 
@@ -32,24 +33,25 @@ class Bell:
     """Decides when to ring, from what was seen in an inbox at one look after the other.
 
     A file counts once it was seen unchanged for ``settle`` seconds of our own clock; the clocks of
-    file servers have no say.
+    file servers have no say. Unless told to ring ``again``, it rings for news only.
     """
 
-    def __init__(self, settle: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settle: float, clock: Callable[[], float] = time.monotonic, *, again: bool = True) -> None:
         self._settle = settle
         self._clock = clock
-        self._since: dict[Entry, float] = {}
-        self._rung: frozenset[Entry] = frozenset()
+        self._again = again
+        self._since: dict[Hashable, float] = {}
+        self._rung: frozenset[Hashable] = frozenset()
         self._pause = RING_AGAIN_AFTER
         self._again_at = 0.0
 
-    def hear(self, entries: Iterable[Entry]) -> int:
+    def hear(self, entries: Iterable[Hashable]) -> int:
         """Take in one look; return the number of settled files if it is time to ring, else 0."""
         now = self._clock()
         self._since = {entry: self._since.get(entry, now) for entry in entries}
         ready = frozenset(entry for entry, since in self._since.items() if now - since >= self._settle)
         news = bool(ready - self._rung)
-        if not news and (not ready or now < self._again_at):
+        if not news and (not ready or not self._again or now < self._again_at):
             self._rung = ready
             return 0
         self._pause = RING_AGAIN_AFTER if news else min(self._pause * 2, RING_AT_LEAST_EVERY)
@@ -76,7 +78,7 @@ class Doorbell(BaseEventTrigger):
         trouble = ""
         while True:
             try:
-                bell = bell or Bell(settings.load().settle_seconds)
+                bell = bell or self._bell()
                 rings = bell.hear(await asyncio.to_thread(self._look))
                 trouble = self._tell(trouble, "")
             except (OSError, GradewayError) as error:
@@ -85,8 +87,16 @@ class Doorbell(BaseEventTrigger):
                 yield TriggerEvent({"family": self.family, "files": rings})  # type: ignore[no-untyped-call]
             await asyncio.sleep(self.look_every)
 
-    def _look(self) -> list[Entry]:
-        return look(Zone(settings.load().landing).inbox(self.family))
+    def _bell(self) -> Bell:
+        chosen = settings.load()
+        # A result file stays where it is until its exam has ended.
+        if self.family == RESULT_FILES:
+            return Bell(chosen.aqr_settle_seconds, again=False)
+        return Bell(chosen.settle_seconds)
+
+    def _look(self) -> Sequence[Hashable]:
+        inbox = Zone(settings.load().landing).inbox(self.family)
+        return files.look(inbox) if self.family == RESULT_FILES else look(inbox)
 
     def _tell(self, before: str, now: str) -> str:
         """Log a trouble when it begins and when it ends, not at every look."""

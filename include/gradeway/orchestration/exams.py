@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from gradeway.intake import Intake
     from gradeway.sessions.plan import Plan
     from gradeway.sessions.sync import Applied, Sync
+    from gradeway.store.engine import Store
     from gradeway.vendors.questionmark import Questionmark
 
 log = logging.getLogger(__name__)
 
 SHOWN = 20
 ASKED_HOURS = 21  # longer than a question waits for its answer
-APPROVE, APPROVED = "approve_sessions", "approve"  # the DAG that asks, and its task
+APPROVE = "approve_sessions"  # the DAG that asks
 
 
 def take(inbox: str) -> list[int]:
@@ -68,12 +69,13 @@ def _sync() -> Iterator[Sync]:
 
 def plan() -> dict[str, Any]:
     """Work out what would be written to Questionmark; return the hash of what goes now and of what a person decides."""
-    from gradeway.sessions import outbox
+    from gradeway.store.exams import QUESTIONMARK
+    from gradeway.store.questions import asked_at
 
     with _sync() as sync:
         found = sync.plan()
         held = sync.held(found)
-        asked = outbox.asked_at(sync.store, held.digest, ASKED_HOURS) if held else ""
+        asked = asked_at(sync.store, QUESTIONMARK, held.digest, ASKED_HOURS) if held else ""
     for problem in found.problems:
         log.warning("session %r: %s (%s)", problem.session, problem.reason.meaning, problem.reason.value)
     now = found.but(held)
@@ -89,14 +91,14 @@ def plan() -> dict[str, Any]:
 def _told(held: Plan) -> str:
     """Return what a person is asked, in Markdown."""
     kinds = Counter(str(change.action) for change in held.changes)
-    lines = [f"- {_plain(change.session)}: {_plain(change.in_words)}" for change in held.changes[:SHOWN]]
+    lines = [f"- {plain(change.session)}: {plain(change.in_words)}" for change in held.changes[:SHOWN]]
     if len(held.changes) > SHOWN:
         lines.append(f"- and {len(held.changes) - SHOWN} more: `gradeway sessions plan --limit 0` shows all")
     what = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     return "\n".join([f"{what}, of {held.brake.existing} exams:", "", *lines])
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return text that Markdown takes as it is."""
     return re.sub(r"([\\`*_{}\[\]()#+!|<>~&])", r"\\\1", " ".join(text.split()))
 
@@ -107,13 +109,35 @@ def is_held(digest: str) -> bool:
 
 
 def approve(digest: str, answer: dict[str, Any]) -> None:
-    """Keep who approved a plan, and why."""
+    """Keep who approved a plan, and why.
+
+    Raises:
+        ReasonMissingError: no reason was given; the next run asks again.
+    """
     from gradeway.sessions import outbox
+    from gradeway.store.exams import QUESTIONMARK
+
+    with opened_intake() as opened:
+        outbox.approve(opened.store, digest, *who_and_why(opened.store, QUESTIONMARK, digest, answer))
+
+
+def who_and_why(store: Store, system: str, digest: str, answer: dict[str, Any]) -> tuple[str, str]:
+    """Return who approved a plan in Airflow, and the reason that was given.
+
+    Airflow's form cannot ask for a reason only of those who approve, so this is found out here.
+
+    Raises:
+        ReasonMissingError: none was given; the next run asks again.
+    """
+    from gradeway.errors import ReasonMissingError
+    from gradeway.store.questions import ask_again
 
     who = (answer.get("responded_by_user") or {}).get("name") or "somebody in Airflow"
-    reason = (answer.get("params_input") or {}).get("reason") or "approved in Airflow"
-    with opened_intake() as opened:
-        outbox.approve(opened.store, digest, who, reason)
+    reason = ((answer.get("params_input") or {}).get("reason") or "").strip()
+    if not reason:
+        ask_again(store, system, digest)
+        raise ReasonMissingError(digest)
+    return who, reason
 
 
 def apply(digest: str) -> dict[str, int]:

@@ -10,9 +10,12 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 from gradeway.errors import (
     BatchFailedError,
     FileDefectError,
+    FilesNeedPersonError,
     PlanError,
+    ResultsMissingError,
     SettingsError,
     StoreNotReadyError,
+    SyncBusyError,
     TenantChangedError,
     UnknownBatchError,
     VendorAnswerError,
@@ -22,7 +25,8 @@ from gradeway.errors import (
 from gradeway.orchestration.alerts import run_failed, task_failed
 
 # Another try cannot help these; whatever else happens may be over in a minute.
-HOPELESS = [SettingsError, StoreNotReadyError, UnknownBatchError, FileDefectError]
+HOPELESS = [SettingsError, StoreNotReadyError, UnknownBatchError, FileDefectError, ResultsMissingError]
+HOPELESS += [FilesNeedPersonError]
 # A plan is made anew by the next run; trying an old one again would only hide what went wrong.
 HOPELESS += [PlanError, TenantChangedError, VendorAnswerError, VendorRefusedError, WritesFailedError]
 
@@ -35,6 +39,7 @@ _DEFAULTS: dict[str, Any] = {
     "max_retry_delay": timedelta(minutes=5),
     "retry_policy": ExceptionRetryPolicy(
         [
+            RetryRule([SyncBusyError], RetryAction.RETRY, timedelta(minutes=5), "another run is at it"),
             RetryRule(list(HOPELESS), RetryAction.FAIL, reason="another try cannot help"),
             # counted, and refused after some: the tries must not all fall into one bad minute
             RetryRule([BatchFailedError], RetryAction.FAIL, reason="the next sweep tries the batch again"),
@@ -43,6 +48,9 @@ _DEFAULTS: dict[str, Any] = {
     "execution_timeout": timedelta(minutes=30),
     "on_failure_callback": [task_failed],
 }
+
+# What may be done to an outside system at a time, all runs together; ``airflow pools import`` takes the file of slots.
+ASSESSMENTQ_POOL = "gradeway_assessmentq"
 
 # To be spread into every DAG.
 COMMON: dict[str, Any] = {

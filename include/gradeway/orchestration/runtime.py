@@ -1,6 +1,6 @@
 """A real Airflow on this machine as plain processes: for development, the demo and end-to-end tests.
 
-``python -m gradeway.orchestration.runtime`` leaves one running until Ctrl-C. In code::
+``python -m gradeway.orchestration.run`` leaves one running until Ctrl-C. In code::
 
     with LocalAirflow(home, project) as airflow:
         run = airflow.api.trigger("some_dag")
@@ -27,20 +27,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn, Self
 
-import click
-
-from gradeway import settings
 from gradeway.errors import GradewayError
 from gradeway.orchestration.client import AirflowApi
 from gradeway.orchestration.processes import HOST, born, free_port, kill_sessions, signals_as_exit, write_private
-from gradeway.orchestration.stand_ins import stand_ins
 
 USER = "admin"
-USUAL_PORT = 8080
 POLL_SECONDS = 0.1
 START_SECONDS = 120
 STOP_SECONDS = 10
 TAIL_LINES = 25
+POOLS = Path(__file__).with_name("pools.json")
 
 COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "api-server": ("api-server", "--host", HOST),
@@ -263,12 +259,19 @@ class LocalAirflow:
         for name in ("api-server", "dag-processor", "triggerer"):
             self._spawn(name, _airflow(name))
         self._wait_for(f"the API server on {self.url}", lambda: not self.api.answers("/api/v2/version"))
+        self._make_pools()
         # A task that starts before the API server answers fails, so the scheduler comes last.
         self._spawn("scheduler", _airflow("scheduler"))
         # Builds the API for the tasks, meanwhile, so that the first task need not wait for it.
         self._wait_for("the execution API", lambda: not self.api.answers("/execution/health"))
         self._wait_for("the DAG files to be parsed", lambda: self._missing_dag_files(began))
         self._wait_for("the scheduler and the triggerer", lambda: self._without_heartbeat(began))
+
+    def _make_pools(self) -> None:
+        there = {pool["name"] for pool in self.api.listing("/pools", "pools")}
+        for name, pool in json.loads(POOLS.read_text()).items():
+            if name not in there:
+                self.api.post("/pools", {"name": name, **pool})
 
     def _spawn(self, name: str, command: Sequence[str]) -> None:
         with (self.logs / f"{name}.log").open("wb") as log:
@@ -359,36 +362,3 @@ def _secrets(home: Path) -> dict[str, str]:
         write_private(file, made)
     kept: dict[str, str] = json.loads(file.read_text())
     return kept
-
-
-@click.command()
-@click.option("--port", type=int, help=f"Port of the web pages; {USUAL_PORT} unless it is taken.")
-def main(port: int | None) -> None:
-    """Leave Airflow running here until Ctrl-C."""
-    chosen = settings.load()
-    sandboxes = stand_ins(chosen.home)
-    airflow = LocalAirflow(
-        chosen.home / "airflow",
-        settings.PROJECT,
-        port=port or free_port(USUAL_PORT),
-        env={"GRADEWAY_HOME": str(chosen.home), "GRADEWAY_LANDING": str(chosen.landing)} | sandboxes.env,
-        beside=sandboxes.commands,
-        say=lambda text: click.echo(text, err=True),
-    )
-    try:
-        with airflow:
-            click.echo(f"Airflow:       {airflow.url}")
-            click.echo(f"User:          {USER}, password in {airflow.password_file}")
-            click.echo(f"Landing zone:  {chosen.landing}")
-            for line in sandboxes.told:
-                click.echo(line)
-            click.echo("Ctrl-C stops it.")
-            airflow.watch()
-    except KeyboardInterrupt:
-        return
-    except GradewayError as error:
-        raise click.ClickException(str(error)) from None
-
-
-if __name__ == "__main__":
-    main()

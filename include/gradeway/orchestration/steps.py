@@ -89,10 +89,14 @@ def claim() -> dict[str, list[int]]:
 
 def waiting(claimed: dict[str, list[int]], stage: str) -> list[list[int]]:
     """Return the batches of one stage in even slices, oldest first, one for each task that loads them."""
-    batches = claimed[stage]
-    slices = min(len(batches), MOST_SLICES)
-    edges = [len(batches) * number // slices for number in range(slices + 1)] if batches else []
-    return [batches[start:end] for start, end in pairwise(edges)]
+    return in_slices(claimed[stage])
+
+
+def in_slices(numbers: list[int]) -> list[list[int]]:
+    """Return numbers in even slices, in their order, one for each task."""
+    slices = min(len(numbers), MOST_SLICES)
+    edges = [len(numbers) * number // slices for number in range(slices + 1)] if numbers else []
+    return [numbers[start:end] for start, end in pairwise(edges)]
 
 
 def load(batches: list[int]) -> None:

@@ -10,23 +10,21 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select
 
 from gradeway import clock
 from gradeway.errors import SyncBusyError, VendorAnswerError, VendorRefusedError
-from gradeway.feeds.cells import canonical
 from gradeway.feeds.results import FINAL, REVIEW, SPEC
 from gradeway.landing.zone import Zone
-from gradeway.results import handover
+from gradeway.results import attempts, handover
+from gradeway.results.attempts import Values
 from gradeway.results.handover import Row
 from gradeway.results.learners import Learners
 from gradeway.results.overview import may_still_end
-from gradeway.results.rule import counting, is_final
+from gradeway.results.rule import LAST, counting, is_final
 from gradeway.settings import Settings
 from gradeway.store import tenants
 from gradeway.store.engine import Store
@@ -41,8 +39,6 @@ log = logging.getLogger(__name__)
 ACCOUNT_TROUBLES = {401, 403}
 BAND_SIZE = 2000
 
-Values = dict[str, Any]
-QUERIED = 1000
 PATIENCE = 30  # seconds to wait for another run
 NIGHT = 3  # the hour (UTC) from which on everything is read once more
 
@@ -95,7 +91,6 @@ def collect(store: Store, client: Questionmark, settings: Settings, *, full: boo
         VendorError: the delivery system is away or lets us read nothing; what was read till then is
             handed over.
     """
-    tenants.hold(store, QUESTIONMARK, client.transport.endpoint.url)
     inbox = Zone(settings.landing).inbox(SPEC.inbox)
     inbox.mkdir(parents=True, exist_ok=True)
     # Two that read at the same time could hand over in the other order.
@@ -103,8 +98,9 @@ def collect(store: Store, client: Questionmark, settings: Settings, *, full: boo
         if not held:
             msg = "another run is collecting results; try again when it is done"
             raise SyncBusyError(msg)
+        tenants.hold(store, QUESTIONMARK, client.transport.endpoint.url)
         begun = clock.now()
-        full = full or _is_due(tenants.read_at(store, QUESTIONMARK), begun)
+        full = full or tenants.is_due(store, QUESTIONMARK, NIGHT)
         collector = _Collector(store, client, settings, full=full)
         try:
             collector.read()
@@ -114,11 +110,6 @@ def collect(store: Store, client: Questionmark, settings: Settings, *, full: boo
             tenants.note_read(store, QUESTIONMARK, begun)
     log.info("collected %d attempts on %d schedules: %d results", done.attempts, done.schedules, done.handed_over)
     return done
-
-
-def _is_due(read_at: datetime | None, now: datetime) -> bool:
-    night = now.astimezone(UTC).replace(hour=NIGHT, minute=0, second=0, microsecond=0)
-    return read_at is None or read_at < (night if night <= now else night - timedelta(days=1))
 
 
 class _Collector:
@@ -148,12 +139,7 @@ class _Collector:
         self._done.handed_over = len(self._rows)
         self._done.for_review = sum(row.state == REVIEW for row in self._rows)
         self._done.changed = len(self._new) + len(self._changed)
-        if self._done.changed:
-            with self._store.writing() as session:
-                if self._new:
-                    session.execute(insert(Attempt), self._new)
-                if self._changed:
-                    session.execute(update(Attempt), self._changed)
+        attempts.write(self._store, self._new, self._changed)
         return self._done
 
     def _known_learners(self) -> dict[int, str]:
@@ -191,39 +177,29 @@ class _Collector:
     def _read(self, family: Family) -> None:
         found = [attempt for each in family.all for attempt in self._client.attempts(each.id)]
         self._learners.ask({attempt.participant_id for attempt in found}, family.schedule.group_id)
-        known = self._known([str(attempt.id) for attempt in found])
+        known = attempts.known(self._store, QUESTIONMARK, [str(attempt.id) for attempt in found])
         taken: dict[int, list[delivery.Attempt]] = defaultdict(list)
         for attempt in found:
             taken[attempt.participant_id].append(attempt)
             self._done.hours_off = self._done.hours_off or attempt.hours_off
-        for participant, attempts in taken.items():
-            self._take(family, participant, attempts, known)
+        for participant, theirs in taken.items():
+            self._take(family, participant, theirs, known)
         self._done.schedules += 1
         self._done.attempts += len(found)
 
-    def _known(self, attempts: list[str]) -> dict[str, Attempt]:
-        found: dict[str, Attempt] = {}
-        with self._store.session() as session:
-            for start in range(0, len(attempts), QUERIED):
-                some = attempts[start : start + QUERIED]
-                wanted = select(Attempt).where(Attempt.system == QUESTIONMARK, Attempt.attempt.in_(some))
-                found |= {each.attempt: each for each in session.scalars(wanted)}
-            session.expunge_all()
-        return found
-
     def _take(
-        self, family: Family, participant: int, attempts: list[delivery.Attempt], known: Mapping[str, Attempt]
+        self, family: Family, participant: int, taken: list[delivery.Attempt], known: Mapping[str, Attempt]
     ) -> None:
         learner = self._learners[participant]
-        handed = {key: known[key].exported for attempt in attempts if (key := str(attempt.id)) in known}
-        chosen = counting(attempts, family.rule_for(participant), self._settings)
+        handed = {key: known[key].exported for attempt in taken if (key := str(attempt.id)) in known}
+        chosen = counting(taken, family.rule_for(participant), self._settings)
         if chosen:
             row = self._row(family, chosen, learner)
             self._hand_over(row, handed.get(row.attempt, ""))
             handed = {row.attempt: row.digest}
         elif any(handed.values()):
             self._done.withdrawn += 1
-        for attempt in attempts:
+        for attempt in taken:
             values = _values(family, attempt, learner)
             self._note(known.get(values["attempt"]), values | {"exported": handed.get(values["attempt"], "")})
 
@@ -240,6 +216,7 @@ class _Collector:
             score=values["total"] or "",
             maximum=values["maximum"] or "",
             band=values["band"].replace("|", "/"),  # the feed takes no text with its separator
+            rule=family.rule_for(attempt.participant_id) or LAST,
             finished_at=handover.instant(values["finished_at"]),
         )
 
@@ -251,7 +228,7 @@ class _Collector:
     def _note(self, before: Attempt | None, values: Values) -> None:
         if before is None:
             self._new.append(values | {"seen_at": self._now})
-        elif any(getattr(before, name) != value for name, value in values.items()):
+        elif attempts.differs(before, values):
             self._changed.append(values | {"seen_at": self._now})
 
 
@@ -266,14 +243,10 @@ def _values(family: Family, attempt: delivery.Attempt, learner: str) -> Values:
         "learner": learner,
         "number": attempt.attempt_number,
         "status": result.status if result else None,
-        "total": _text(result.total_score) if result else None,
-        "maximum": _text(result.max_score) if result else None,
+        "total": attempts.text(result.total_score) if result else None,
+        "maximum": attempts.text(result.max_score) if result else None,
         "band": ((result.score_band_title if result else None) or "")[:BAND_SIZE],
         "started_at": result.when_started if result else None,
         "finished_at": result.when_finished if result else None,
         "disabled": bool(attempt.disabled),
     }
-
-
-def _text(number: Decimal | None) -> str | None:
-    return None if number is None else format(canonical(number), "f")

@@ -30,12 +30,14 @@ class Row(NamedTuple):
     score: str
     maximum: str
     band: str
+    rule: str
     finished_at: str
 
     @property
     def digest(self) -> str:
-        """What tells whether it is the one that was handed over last."""
-        return hashlib.sha256("\n".join(self).encode()).hexdigest()
+        """What tells whether it is the one that was handed over last, by whichever rule it was chosen."""
+        said = [cell for name, cell in zip(self._fields, self, strict=True) if name != "rule"]
+        return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
 
 def instant(moment: datetime | None) -> str:

@@ -10,17 +10,13 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Any
-
-from sqlalchemy import insert, select, update
 
 from gradeway import clock
 from gradeway.errors import SyncBusyError
-from gradeway.feeds.cells import canonical
 from gradeway.feeds.results import FINAL, SPEC
 from gradeway.landing.zone import Zone
-from gradeway.results import handover
+from gradeway.results import attempts, handover
+from gradeway.results.attempts import Values
 from gradeway.results.handover import Row
 from gradeway.settings import Settings
 from gradeway.store import tenants
@@ -33,10 +29,8 @@ from gradeway.vendors.assessmentq import AssessmentQ, OfflineResult
 log = logging.getLogger(__name__)
 
 PATIENCE = 30  # seconds to wait for another run
-OVERLAP = timedelta(hours=1)  # in which another clock may be wrong
-QUERIED = 500
-
-Values = dict[str, Any]
+OVERLAP = timedelta(hours=1)  # longer than a reading takes
+NIGHT = 4  # the hour (UTC) from which on everything is read once more
 
 
 @dataclass
@@ -51,65 +45,54 @@ class Collected:
 
 
 def collect(store: Store, client: AssessmentQ, settings: Settings, *, full: bool = False) -> Collected:
-    """Read the results that changed since the last time, or all, and hand over what is new or changed.
+    """Read the results that changed since all were last read, or all, and hand over what is new or changed.
+
+    All are read the first time after the night's hour, so that nothing is lost for good, whatever a clock said.
 
     Raises:
         SyncBusyError: another run is collecting.
         VendorError: the system is away, or its answer is not what the profile says; what was handed
             over before stays so.
     """
-    tenants.hold(store, ASSESSMENTQ, client.transport.endpoint.url)
     with alone(store, f"{COLLECT}-{ASSESSMENTQ}", PATIENCE) as held:
         if not held:
             msg = "another run is collecting results of offline exams; try again when it is done"
             raise SyncBusyError(msg)
+        tenants.hold(store, ASSESSMENTQ, client.transport.endpoint.url)
         begun = clock.now()
-        last = None if full else tenants.read_at(store, ASSESSMENTQ)
+        last = None if full or tenants.is_due(store, ASSESSMENTQ, NIGHT) else tenants.read_at(store, ASSESSMENTQ)
         found = list(client.results(last - OVERLAP if last else None))
         done = _hand_over(store, settings, found, begun)
-        tenants.note_read(store, ASSESSMENTQ, begun)
+        if last is None:
+            # Changes have the server's time; ours may be ahead of it.
+            tenants.note_read(store, ASSESSMENTQ, min(begun, client.service_time or begun))
     log.info("read %d results of offline exams: %d handed over", done.results, done.handed_over)
     return done
 
 
 def _hand_over(store: Store, settings: Settings, found: list[OfflineResult], now: datetime) -> Collected:
-    known = _known(store, [result.id for result in found])
+    known = attempts.known(store, ASSESSMENTQ, [result.id for result in found])
     rows: list[Row] = []
     new: list[Values] = []
     changed: list[Values] = []
     for result in found:
-        row = _row(result) if result.is_final else None
-        values = _values(result, row, known.get(result.id), now)
         before = known.get(result.id)
+        row = _row(result) if result.is_final else None
+        values = _values(result, row, before)
         if row and row.digest != (before.exported if before else ""):
             rows.append(row)
         if before is None:
-            new.append(values)
-        elif any(getattr(before, name) != value for name, value in values.items() if name != "seen_at"):
-            changed.append(values)
+            new.append(values | {"seen_at": now})
+        elif attempts.differs(before, values):
+            changed.append(values | {"seen_at": now})
     done = Collected(len(found), len(rows), sum(not row.learner for row in rows))
     done.ended = frozenset(result.sitting for result in found if result.is_final and result.sitting)
     if rows:
         inbox = Zone(settings.landing).inbox(SPEC.inbox)
         inbox.mkdir(parents=True, exist_ok=True)
         done.file = handover.hand_over(inbox, rows, now)
-    with store.writing() as session:
-        if new:
-            session.execute(insert(Attempt), new)
-        if changed:
-            session.execute(update(Attempt), changed)
+    attempts.write(store, new, changed)
     return done
-
-
-def _known(store: Store, keys: list[str]) -> dict[str, Attempt]:
-    found: dict[str, Attempt] = {}
-    with store.session() as session:
-        for start in range(0, len(keys), QUERIED):
-            some = keys[start : start + QUERIED]
-            wanted = select(Attempt).where(Attempt.system == ASSESSMENTQ, Attempt.attempt.in_(some))
-            found |= {each.attempt: each for each in session.scalars(wanted)}
-        session.expunge_all()
-    return found
 
 
 def _row(result: OfflineResult) -> Row:
@@ -122,32 +105,30 @@ def _row(result: OfflineResult) -> Row:
         attempt=result.id,
         learner=result.learner,
         state=FINAL,
-        score=_text(result.score) or "",
-        maximum=_text(result.maximum) or "",
+        score=attempts.text(result.score) or "",
+        maximum=attempts.text(result.maximum) or "",
         band="",
+        rule="",
         finished_at=handover.instant(result.finished_at),
     )
 
 
-def _values(result: OfflineResult, row: Row | None, before: Attempt | None, now: datetime) -> Values:
+def _values(result: OfflineResult, row: Row | None, before: Attempt | None) -> Values:
     return {
         "system": ASSESSMENTQ,
         "attempt": result.id,
         "schedule_id": 0,
+        "exam": result.exam,
+        "sitting": result.sitting,
         "participant": result.learner,
         "learner": result.learner,
         "number": None,
         "status": None,
-        "total": _text(result.score),
-        "maximum": _text(result.maximum),
+        "total": attempts.text(result.score),
+        "maximum": attempts.text(result.maximum),
         "band": "",
         "started_at": None,
         "finished_at": result.finished_at,
         "disabled": False,
         "exported": row.digest if row else before.exported if before else "",
-        "seen_at": now,
     }
-
-
-def _text(number: Decimal | None) -> str | None:
-    return None if number is None else format(canonical(number), "f")

@@ -12,7 +12,8 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from functools import cached_property
 from typing import Protocol
 
@@ -36,10 +37,14 @@ SLOW_SECONDS, HOLD_SECONDS = 1, 60
 
 @dataclass(frozen=True)
 class Call:
-    """One request; ``origin`` is the scheme and host that the client used, ``now`` the sandbox's time."""
+    """One request; ``origin`` is the scheme and host that the client used, ``now`` the sandbox's time.
+
+    ``raw_path`` is the path as it came, percent-encoded.
+    """
 
     method: str
     path: str
+    raw_path: str
     query: str
     headers: Mapping[str, str]
     body: bytes
@@ -125,7 +130,7 @@ class Frame:
         answer = await self._served(request, receive) if self.network.online else None
         if answer:
             await self.network.carry(len(answer.body))
-            await _response(answer)(scope, receive, send)
+            await _response(answer, self.clock.now())(scope, receive, send)
         elif self.line:
             self.line.hang_up(request.client)
             await asyncio.sleep(0)  # for the server to notice: it would answer a 500 of its own
@@ -169,8 +174,8 @@ class Frame:
     def _call(self, request: Request, body: bytes) -> Call:
         headers = dict(request.headers)
         origin = f"http://{headers.get('host', '')}"
-        path = str(request.scope["path"])
-        return Call(request.method, path, request.url.query, headers, body, origin, self.clock.now())
+        path, raw_path = str(request.scope["path"]), request.scope["raw_path"].decode("latin-1")
+        return Call(request.method, path, raw_path, request.url.query, headers, body, origin, self.clock.now())
 
     def _answer(self, call: Call, fault: Fault | None) -> Answer | None:
         shape = self._shape(fault)
@@ -235,8 +240,9 @@ def _content(call: Call) -> tuple[list[str], str | None]:
     return [], None
 
 
-def _response(answer: Answer) -> Response:
-    return Response(answer.body, answer.status, dict(answer.headers), answer.media_type)
+def _response(answer: Answer, now: datetime) -> Response:
+    headers = {"Date": format_datetime(now.astimezone(UTC), usegmt=True)} | dict(answer.headers)
+    return Response(answer.body, answer.status, headers, answer.media_type)
 
 
 async def _hold(receive: Receive, seconds: float) -> None:

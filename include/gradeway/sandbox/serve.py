@@ -91,6 +91,7 @@ def _config(frame: Frame) -> uvicorn.Config:
         lifespan="off",
         log_config=None,
         access_log=False,
+        date_header=False,  # the frame says its own time
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
@@ -18,8 +18,9 @@ from sqlalchemy.orm import Session
 
 from gradeway import clock
 from gradeway.errors import UnknownPlanError, UnknownSessionError
+from gradeway.outcomes import Outcome
 from gradeway.sessions.plan import Change, Plan
-from gradeway.sessions.reasons import Action, Outcome
+from gradeway.sessions.reasons import Action
 from gradeway.sessions.wanted import WITHDRAWN, Subject
 from gradeway.store import exams
 from gradeway.store.engine import Store
@@ -163,18 +164,6 @@ def _body(values: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
 
 def _write(subject: str, action: str, body: Mapping[str, Any]) -> str:
     return json.dumps([subject, action, body], sort_keys=True, ensure_ascii=False)
-
-
-def asked_at(store: Store, digest: str, hours: int) -> str:
-    """Return when a person was asked about a plan: the same for so many hours, then anew."""
-    now = clock.now()
-    with store.writing() as session:
-        row = _plan(session, digest)
-        if row is None:
-            raise UnknownPlanError(digest)
-        if row.asked_at is None or row.asked_at < now - timedelta(hours=hours):
-            row.asked_at = now
-        return row.asked_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def begin(store: Store, digest: str, changes: Sequence[Change]) -> list[Intent]:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from gradeway.outcomes import Outcome
 from gradeway.sessions.deliveries import Deliveries
-from gradeway.sessions.reasons import Action, Outcome, SyncReason
+from gradeway.sessions.reasons import Action, SyncReason
 from gradeway.sessions.tenant import Tenant
 from gradeway.sessions.wanted import Note, RefusedError, Subject, Wanted, schedule_of, wanted
 from gradeway.settings import Settings

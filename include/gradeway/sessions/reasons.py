@@ -1,12 +1,13 @@
-"""The words of a plan: what a write does, how it ended, and why a session is not told, or not all of it.
+"""The words of a plan: what a write does, and why a session is not told, or not all of it.
 
 As with the reasons of findings, a code is a contract: codes are added but never renamed.
 """
 
 from __future__ import annotations
 
-from enum import Enum, StrEnum
-from typing import Self
+from enum import StrEnum
+
+from gradeway.outcomes import Outcome, OutcomeReason
 
 
 class Action(StrEnum):
@@ -19,31 +20,8 @@ class Action(StrEnum):
     METADATA = "metadata"
 
 
-class Outcome(StrEnum):
-    """How a session, or a write for it, ended."""
-
-    CREATED = "CREATED"
-    UPDATED = "UPDATED"
-    UNCHANGED = "UNCHANGED"
-    SKIPPED = "SKIPPED"
-    REJECTED = "REJECTED"
-    CONFLICT = "CONFLICT"
-    UNKNOWN = "UNKNOWN"
-
-
-class SyncReason(Enum):
-    """A reason code with the outcome it leads to, its meaning and its remedy."""
-
-    outcome: Outcome
-    meaning: str
-    remedy: str
-
-    def __new__(cls, code: str, outcome: Outcome, meaning: str, remedy: str) -> Self:
-        """Keep the code as the value and the texts as attributes."""
-        member = object.__new__(cls)
-        member._value_ = code
-        member.outcome, member.meaning, member.remedy = outcome, meaning, remedy
-        return member
+class SyncReason(OutcomeReason):
+    """Why a session is not told, or not all of it."""
 
     NOT_PERMITTED = (
         "NOT_PERMITTED",

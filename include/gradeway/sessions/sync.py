@@ -26,10 +26,11 @@ from gradeway.errors import (
     VendorAwayError,
     VendorRefusedError,
 )
+from gradeway.outcomes import Outcome
 from gradeway.sessions import outbox
 from gradeway.sessions.deliveries import read_deliveries
 from gradeway.sessions.plan import Plan, make_plan
-from gradeway.sessions.reasons import Action, Outcome
+from gradeway.sessions.reasons import Action
 from gradeway.sessions.tenant import Tenant, read_tenant
 from gradeway.sessions.wanted import RefusedError, Subject, schedule_of
 from gradeway.settings import Settings
@@ -161,7 +162,6 @@ class Sync:
 
     def _all_but(self, held: Plan | None, plan: Plan) -> Applied:
         rest = plan.but(held)
-        outbox.keep(self.store, rest)
         applied = self._carry_out(rest, rest.digest)
         applied.held = held
         return applied

@@ -1,8 +1,8 @@
-"""Writing many grades at once, in the one transaction that may change grades.
+"""Writing many grades at once, and taking them back, in the one transaction that may change grades.
 
 Each slice is compared with what the store holds. What differs is written: at once, straight into
 ``grade``, where a column had no grade before; at the end, by way of a temporary table, elsewhere.
-The values that are replaced are kept in ``grade_history``.
+The values that are replaced are kept in ``grade_history``; so are those that came too late to stand.
 """
 
 from __future__ import annotations
@@ -49,7 +49,47 @@ UPDATE grade SET batch_id = :batch, line = s.line FROM staged_grade s
 WHERE grade.column_id = s.column_id AND grade.learner_id = s.learner_id
   AND grade.value = s.value AND grade.batch_id < :batch
 """
+KEEP_CONFIRMED = """
+INSERT INTO grade_history (column_id, learner_id, batch_id, line, value, replaced_by_batch, replaced_by_line)
+SELECT g.column_id, g.learner_id, g.batch_id, g.line, g.value, :batch, s.line
+FROM staged_grade s JOIN grade g ON g.column_id = s.column_id AND g.learner_id = s.learner_id
+WHERE g.value = s.value AND g.batch_id < :batch
+"""
+KEEP_OVERTAKEN = """
+INSERT INTO grade_history (column_id, learner_id, batch_id, line, value, replaced_by_batch, replaced_by_line)
+SELECT g.column_id, g.learner_id, :batch, s.line, s.value, g.batch_id, g.line
+FROM staged_grade s JOIN grade g ON g.column_id = s.column_id AND g.learner_id = s.learner_id
+WHERE g.batch_id > :batch
+"""
 OLDER = "SELECT line FROM differing WHERE old_batch > :batch ORDER BY line"
+
+# Of what undone batches gave, nothing comes back. The newest batch, not the newest row of history, gave what does:
+# what came too late to stand was written last.
+EARLIER = """
+CREATE TEMPORARY TABLE earlier AS
+SELECT column_id, learner_id, batch_id, line, value FROM (
+    SELECT h.column_id, h.learner_id, h.batch_id, h.line, h.value,
+           row_number() OVER (PARTITION BY h.column_id, h.learner_id ORDER BY h.batch_id DESC, h.id DESC) AS place
+    FROM grade g JOIN grade_history h ON h.column_id = g.column_id AND h.learner_id = g.learner_id
+    WHERE g.batch_id = :batch AND h.batch_id NOT IN (SELECT undo_of FROM batch WHERE undo_of IS NOT NULL)) ranked
+WHERE place = 1
+"""
+REPLACED_SINCE = """
+SELECT count(*) FROM (
+    SELECT DISTINCT h.column_id, h.learner_id FROM grade_history h
+    JOIN grade g ON g.column_id = h.column_id AND g.learner_id = h.learner_id
+    WHERE h.batch_id = :batch AND g.batch_id <> :batch) replaced
+"""
+KEEP_TAKEN = """
+INSERT INTO grade_history (column_id, learner_id, batch_id, line, value, replaced_by_batch, replaced_by_line)
+SELECT column_id, learner_id, batch_id, line, value, :undo, line FROM grade WHERE batch_id = :batch
+ORDER BY column_id, learner_id
+"""
+BRING_BACK = """
+UPDATE grade SET value = e.value, batch_id = e.batch_id, line = e.line FROM earlier e
+WHERE grade.column_id = e.column_id AND grade.learner_id = e.learner_id
+"""
+REMOVE = "DELETE FROM grade WHERE batch_id = :batch"
 
 
 @dataclass(frozen=True)
@@ -66,10 +106,11 @@ class GradeWriter:
     """Writes the grades of one batch; a row never replaces what a newer batch gave.
 
     With ``confirm``, grades found unchanged are marked as given by this batch too, so that an older
-    batch which is still to come cannot replace them.
+    batch which is still to come cannot replace them. With ``late``, a newer batch came before: what
+    it gave is kept as given by this one before.
     """
 
-    def __init__(self, connection: Connection, batch_id: int, *, confirm: bool) -> None:
+    def __init__(self, connection: Connection, batch_id: int, *, confirm: bool, late: bool = False) -> None:
         self._connection = connection
         self._dialect = dialect(connection)
         self._batch = {"batch": batch_id}
@@ -77,7 +118,7 @@ class GradeWriter:
         self._lines: list[Ints] = []
         self._empty = np.empty(0, dtype=np.int32)  # columns that had no grade before this batch
         self._copied = self._staged = self._dropped = 0
-        self._comparing = not confirm
+        self._comparing = not (confirm or late)
         connection.execute(text(STAGED_GRADE))
 
     def add(self, grades: Grades) -> None:
@@ -134,6 +175,33 @@ class GradeWriter:
         created = self._connection.execute(text(INSERT_NEW), self._batch).rowcount
         self._connection.execute(text(KEEP_OLD), self._batch)
         updated = self._connection.execute(text(UPDATE_CHANGED), self._batch).rowcount
+        self._connection.execute(text(KEEP_OVERTAKEN), self._batch)
         if self._confirm:
+            self._connection.execute(text(KEEP_CONFIRMED), self._batch)
             self._connection.execute(text(CONFIRM), self._batch)
         return created, updated, list(self._connection.scalars(text(OLDER), self._batch))
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """What an undo brought back to what it was, what it removed, and what it kept: newer batches had given it."""
+
+    restored: int
+    removed: int
+    kept: int
+
+
+def take_back(connection: Connection, batch_id: int, undo_id: int) -> TakenBack:
+    """Take the grades of a batch back that still stand, once the ledger knows which batch undoes it.
+
+    What a grade was before is the value of the newest batch that was not undone; a grade that no
+    such batch gave is removed. The values that are taken back are kept as replaced by the undo.
+    """
+    batch = {"batch": batch_id}
+    kept = connection.scalar(text(REPLACED_SINCE), batch) or 0
+    connection.execute(text(EARLIER), batch)
+    dialect(connection).plan("earlier")
+    connection.execute(text(KEEP_TAKEN), batch | {"undo": undo_id})
+    restored = connection.execute(text(BRING_BACK)).rowcount
+    removed = connection.execute(text(REMOVE), batch).rowcount
+    return TakenBack(restored, removed, kept)

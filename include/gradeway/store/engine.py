@@ -6,7 +6,9 @@ grades, columns and schemas: whoever holds it sees what stays true until the end
 
 from __future__ import annotations
 
+import errno
 import logging
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -28,10 +30,13 @@ log = logging.getLogger(__name__)
 
 LOCK = 0x47574159  # "GWAY": the advisory lock's number on PostgreSQL
 BUSY_SECONDS = 120
+IN_MEMORY = ":memory:"
 WAL_TRIES = 20  # a second
+LEAST_SPACE = 1 << 20  # bytes on a disk, below which a new SQLite file with its log has no room
 VERSION_TABLE = "gradeway_version"
 # PostgreSQL: connection lost, server going down, locks and deadlocks. SQLite: busy, locked, cannot open.
 AWAY_STATES = ("08", "57P", "40", "55P03", "53300")
+DAMAGED_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 AWAY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN}
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -57,7 +62,7 @@ class Store:
         store = cls(url)
         path = Path(make_url(store.url).database or "")
         if store.is_sqlite and not path.exists() and not path.parent.is_file():
-            store = cls("sqlite:///:memory:")
+            store = cls(f"sqlite:///{IN_MEMORY}")
         return store.ready()
 
     @property
@@ -113,43 +118,78 @@ class Store:
                 connection, opts={"version_table": VERSION_TABLE}
             ).get_current_revision(), head
 
+    def is_older(self) -> bool:
+        """Return whether the tables are of a version before that of this code, and not of one after."""
+        current, _ = self.version()
+        known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+        return current in known
+
     def ready(self) -> Store:
         """Return this store if its tables fit this code; an empty database is set up.
 
         Raises:
             StoreNotReadyError: the tables are of another version.
-            StoreAwayError: the database cannot be reached.
+            StoreAwayError: the database cannot be reached, or its disk is full.
         """
-        self._make_folder()
+        self._make_file()
         try:
             current, head = self.version()
         except DatabaseError as error:
-            msg = f"the store cannot be reached ({type(error.orig).__name__}); check GRADEWAY_DATABASE_URL"
-            raise StoreAwayError(msg) from None
+            raise StoreAwayError(self._away(error)) from None
         if current is None:
-            self.upgrade()
+            self._set_up()
         elif current != head:
             msg = f"the store is at version {current}, this program needs {head}: run `gradeway db upgrade`"
             raise StoreNotReadyError(msg)
         return self
 
-    def _make_folder(self) -> None:
+    def _set_up(self) -> None:
+        try:
+            self.upgrade()
+        except OperationalError as error:
+            raise StoreAwayError(self._away(error)) from None
+
+    def _away(self, error: DatabaseError) -> str:
+        """Say why the database cannot be used; a full disk makes SQLite say many things."""
+        folder = Path(make_url(self.url).database or "").parent
+        if self.is_sqlite and folder.exists() and shutil.disk_usage(folder).free < LEAST_SPACE:
+            return _full(folder)
+        if is_damaged(error):
+            return f"the store {make_url(self.url).database} is damaged: put a backup in its place, or move it away"
+        return f"the store cannot be reached ({type(error.orig).__name__}); check GRADEWAY_DATABASE_URL"
+
+    def _make_file(self) -> None:
+        """Make the file of a SQLite store, which nobody else may read: there are grades in it."""
         if self.is_sqlite:
-            folder = Path(make_url(self.url).database or "").parent
+            path = Path(make_url(self.url).database or "")
+            folder = path.parent
             try:
                 folder.mkdir(parents=True, exist_ok=True)
+                if path.name != IN_MEMORY and not path.exists():
+                    path.touch(mode=0o600)
             except OSError as error:
+                if error.errno == errno.ENOSPC:
+                    raise StoreAwayError(_full(folder)) from None
                 msg = f"no folder for the store: {folder}: {error.strerror}; check GRADEWAY_HOME, GRADEWAY_DATABASE_URL"
                 raise SettingsError(msg) from None
 
     def upgrade(self) -> None:
         """Bring the tables to this code's version; two at once wait for each other."""
-        self._make_folder()
+        self._make_file()
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         with self.exclusive() as session:
             config.attributes["connection"] = session.connection()
             command.upgrade(config, "head")
+
+
+def _full(folder: Path) -> str:
+    return f"the disk of the store is full: make room for {folder}"
+
+
+def is_damaged(error: DBAPIError) -> bool:
+    """Return whether an error says that the file of a SQLite store is none, or a broken one."""
+    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in DAMAGED_CODES
 
 
 def is_away(error: DBAPIError) -> bool:

@@ -154,11 +154,31 @@ class Intent(Base):
     detail: Mapped[str] = mapped_column(Text, server_default="")
 
 
+class ResultRow(Base):
+    """Which attempt a row of a batch of results told, that gave a learner's value in a column.
+
+    ``rule`` says by what it counts where there are several: the schedule's first, last, best or worst;
+    blank where the system has no such rule.
+    """
+
+    __tablename__ = "result_row"
+
+    batch_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    line: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    system: Mapped[str] = mapped_column(String(32))
+    session: Mapped[str] = mapped_column(String(255), server_default="")
+    assessment: Mapped[str] = mapped_column(String(255), server_default="")
+    schedule: Mapped[str] = mapped_column(String(64), server_default="")
+    attempt: Mapped[str] = mapped_column(String(64), server_default="")
+    rule: Mapped[str] = mapped_column(String(16), server_default="")
+
+
 class Attempt(Base):
     """A learner's attempt as an outside system last told it; scores are decimal text.
 
     ``exported`` is the digest of what was last handed to the gradebook for it, so that only what
     changed is handed over again; ``disabled`` says that somebody disabled the attempt there.
+    ``exam`` and ``sitting`` are what assessmentQ calls what it belongs to.
     """
 
     __tablename__ = "attempt"
@@ -166,6 +186,8 @@ class Attempt(Base):
     system: Mapped[str] = mapped_column(String(32), primary_key=True)
     attempt: Mapped[str] = mapped_column(String(64), primary_key=True)
     schedule_id: Mapped[int] = mapped_column(index=True)
+    exam: Mapped[str] = mapped_column(String(255), server_default="")
+    sitting: Mapped[str] = mapped_column(String(255), server_default="")
     participant: Mapped[str] = mapped_column(String(64))
     learner: Mapped[str] = mapped_column(String(333), server_default="")
     number: Mapped[int | None]

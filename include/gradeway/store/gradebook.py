@@ -13,9 +13,10 @@ from datetime import date
 from itertools import count
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import Session
 
+from gradeway.store import ledger
 from gradeway.store.models import (
     Batch,
     Change,
@@ -40,7 +41,7 @@ class CourseLine:
 
 @dataclass(frozen=True)
 class Earlier:
-    """A value that a later row replaced."""
+    """A value that a later row replaced, or an undo took back."""
 
     value: str
     batch: int
@@ -51,11 +52,14 @@ class Earlier:
 
 @dataclass(frozen=True)
 class Entry:
-    """A learner's value in a column, the batch and line that gave it, and what it was before, newest first."""
+    """A learner's value in a column, the batch and line that gave it, and what it was before, newest first.
 
-    value: str
-    batch: int
-    line: int
+    What is not there any more has no value, batch and line, and stands in histories only.
+    """
+
+    value: str | None = None
+    batch: int | None = None
+    line: int | None = None
     before: tuple[Earlier, ...] = ()
 
 
@@ -71,21 +75,25 @@ class ColumnLine:
 
 @dataclass(frozen=True)
 class Gradebook:
-    """A course's columns, the schemas they use, and each learner's values by the column's label."""
+    """A course's columns, the schemas they use, and each learner's values by the column's label.
+
+    A history also has the batches' file names, and which batch each undo took back.
+    """
 
     course: str
     columns: Sequence[ColumnLine]
     schemas: Sequence[GradeSchema]
     learners: dict[str, dict[str, Entry]]
     files: dict[int, str] = field(default_factory=dict)
+    undos: dict[int, int] = field(default_factory=dict)
 
 
 def courses(session: Session) -> list[CourseLine]:
-    """Return every course with the number of its columns and grades."""
+    """Return every course that has columns, with the number of them and of its grades."""
     grades = select(Grade.column_id, func.count().label("n")).group_by(Grade.column_id).subquery()
     wanted = (
         select(Course.source_id, func.count(GradeColumn.id), func.coalesce(func.sum(grades.c.n), 0))
-        .outerjoin(GradeColumn, GradeColumn.course_id == Course.id)
+        .join(GradeColumn, GradeColumn.course_id == Course.id)
         .outerjoin(grades, grades.c.column_id == GradeColumn.id)
         .group_by(Course.source_id)
     )
@@ -97,7 +105,7 @@ def _by_course(line: CourseLine) -> str:
 
 
 def gradebook(session: Session, course: str, *, learner: str | None = None, history: bool = False) -> Gradebook | None:
-    """Return a course's gradebook, or None if the store has no such course.
+    """Return a course's gradebook, or None if the store has no column of such a course.
 
     Args:
         session: an open session on the store.
@@ -105,10 +113,10 @@ def gradebook(session: Session, course: str, *, learner: str | None = None, hist
         learner: only this learner's values, if given.
         history: also read the earlier values, the columns' changes and the batches' file names.
     """
-    found = session.scalar(select(Course).where(Course.source_id == course))
-    if found is None:
+    columns = select(GradeColumn).join(Course, Course.id == GradeColumn.course_id).where(Course.source_id == course)
+    records = sorted(session.scalars(columns), key=_place)
+    if not records:
         return None
-    records = sorted(session.scalars(select(GradeColumn).where(GradeColumn.course_id == found.id)), key=_place)
     schemas = _schemas(session, records)
     changes = _changes(session, records) if history else {}
     titles = {schema.id: schema.title for schema in schemas}
@@ -122,6 +130,7 @@ def gradebook(session: Session, course: str, *, learner: str | None = None, hist
         schemas,
         _learners(session, labels, learner, history=history),
         _files(session) if history else {},
+        {undo: batch for batch, undo in ledger.undone(session).items()} if history else {},
     )
 
 
@@ -159,24 +168,26 @@ def _changes(session: Session, records: Iterable[GradeColumn]) -> dict[int, tupl
 def _learners(
     session: Session, labels: dict[int, str], learner: str | None, *, history: bool
 ) -> dict[str, dict[str, Entry]]:
-    earlier = _earlier(session, list(labels)) if history else {}
+    named = true() if learner is None else Learner.source_id == learner
+    earlier = _earlier(session, list(labels), named) if history else {}
+    found: dict[str, dict[str, Entry]] = defaultdict(dict)
+    for (column, name), before in earlier.items():
+        found[name][labels[column]] = Entry(before=tuple(before))
     wanted = select(Learner.source_id, Grade).join(Learner, Learner.id == Grade.learner_id)
-    wanted = wanted.where(Learner.source_id == learner) if learner is not None else wanted
-    found: dict[str, dict[str, Entry]] = {}
-    for name, grade in session.execute(wanted.where(Grade.column_id.in_(list(labels)))).tuples():
-        before = tuple(earlier.get((grade.column_id, grade.learner_id), ()))
-        entry = Entry(grade.value, grade.batch_id, grade.line, before)
-        found.setdefault(name, {})[labels[grade.column_id]] = entry
+    for name, grade in session.execute(wanted.where(Grade.column_id.in_(list(labels)), named)).tuples():
+        before = earlier.get((grade.column_id, name), [])
+        found[name][labels[grade.column_id]] = Entry(grade.value, grade.batch_id, grade.line, tuple(before))
     order = list(labels.values())
     return {name: dict(sorted(found[name].items(), key=lambda pair: order.index(pair[0]))) for name in sorted(found)}
 
 
-def _earlier(session: Session, columns: list[int]) -> dict[tuple[int, int], list[Earlier]]:
-    earlier: dict[tuple[int, int], list[Earlier]] = defaultdict(list)
-    wanted = select(GradeHistory).where(GradeHistory.column_id.in_(columns)).order_by(GradeHistory.id.desc())
-    for old in session.scalars(wanted):
+def _earlier(session: Session, columns: list[int], named: ColumnElement[bool]) -> dict[tuple[int, str], list[Earlier]]:
+    earlier: dict[tuple[int, str], list[Earlier]] = defaultdict(list)
+    wanted = select(Learner.source_id, GradeHistory).join(Learner, Learner.id == GradeHistory.learner_id)
+    wanted = wanted.where(GradeHistory.column_id.in_(columns), named).order_by(GradeHistory.id.desc())
+    for name, old in session.execute(wanted).tuples():
         value = Earlier(old.value, old.batch_id, old.line, old.replaced_by_batch, old.replaced_by_line)
-        earlier[old.column_id, old.learner_id].append(value)
+        earlier[old.column_id, name].append(value)
     return earlier
 
 
@@ -203,7 +214,8 @@ def as_data(book: Gradebook, *, history: bool = False) -> dict[str, Any]:
 
     With history each column has ``batch``, ``line``, ``external_batch`` and ``changes``, and each
     learner has ``history``: by label the value's batch, line and file, and ``before``: the values
-    it had, newest first, each with its own batch, line and file and what replaced it.
+    it had, newest first, each with its own batch, line and file and what replaced it; an undo there
+    names in ``undo_of`` the batch that it took back. Of what is not there any more, the value is null.
     """
     return {
         "course": book.course,
@@ -264,26 +276,33 @@ def _day(day: date | None) -> str | None:
 
 
 def _learner(name: str, entries: dict[str, Entry], book: Gradebook, *, history: bool) -> dict[str, Any]:
-    data: dict[str, Any] = {"learner": name, "grades": {label: entry.value for label, entry in entries.items()}}
+    grades = {label: entry.value for label, entry in entries.items() if entry.value is not None}
+    data: dict[str, Any] = {"learner": name, "grades": grades}
     if history:
-        data["history"] = {label: _entry(entry, book.files) for label, entry in entries.items()}
+        data["history"] = {label: _entry(entry, book) for label, entry in entries.items()}
     return data
 
 
-def _entry(entry: Entry, files: dict[int, str]) -> dict[str, Any]:
+def _entry(entry: Entry, book: Gradebook) -> dict[str, Any]:
     return {
         "value": entry.value,
         "batch": entry.batch,
         "line": entry.line,
-        "file": files.get(entry.batch),
+        "file": book.files.get(entry.batch or 0),
         "before": [
             {
                 "value": old.value,
                 "batch": old.batch,
                 "line": old.line,
-                "file": files.get(old.batch),
-                "replaced_by": {"batch": old.replaced_by_batch, "line": old.replaced_by_line},
+                "file": book.files.get(old.batch),
+                "replaced_by": _replaced_by(old, book.undos),
             }
             for old in entry.before
         ],
     }
+
+
+def _replaced_by(old: Earlier, undos: dict[int, int]) -> dict[str, int]:
+    by = {"batch": old.replaced_by_batch, "line": old.replaced_by_line}
+    undone = undos.get(old.replaced_by_batch)
+    return by | {"undo_of": undone} if undone else by

@@ -7,7 +7,7 @@ on its state, so that two workers who believe they own a batch cannot both load 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -134,11 +134,23 @@ def commit_load(session: Session, batch_id: int, tally: Tally) -> None:
     add(session, batch_id, tally)
 
 
-def older_to_come(session: Session, batch_id: int, feed: str, waiting_rows: ColumnElement[bool]) -> bool:
-    """Return whether rows of an older batch of the feed are still to be loaded: claimed, or of some waiting ones."""
-    claimed = exists().where(Batch.feed == feed, Batch.state == BatchState.CLAIMED, Batch.id < batch_id)
-    waiting = exists().where(ParkedRow.feed == feed, ParkedRow.batch_id < batch_id, waiting_rows)
+def older_to_come(session: Session, batch_id: int, feeds: Collection[str], waiting_rows: ColumnElement[bool]) -> bool:
+    """Return whether rows of an older batch of the feeds are still to be loaded: claimed, or of some waiting ones."""
+    claimed = exists().where(Batch.feed.in_(feeds), Batch.state == BatchState.CLAIMED, Batch.id < batch_id)
+    waiting = exists().where(ParkedRow.feed.in_(feeds), ParkedRow.batch_id < batch_id, waiting_rows)
     return bool(session.scalar(select(or_(claimed, waiting))))
+
+
+def newer_loaded(session: Session, batch_id: int, feeds: Collection[str]) -> bool:
+    """Return whether a newer batch of the feeds was loaded already."""
+    newer = exists().where(Batch.feed.in_(feeds), Batch.state == BatchState.LOADED, Batch.id > batch_id)
+    return bool(session.scalar(select(newer.where(Batch.undo_of.is_(None)))))
+
+
+def undone(session: Session) -> dict[int, int]:
+    """Return the batches that were undone, and by which batch each was."""
+    wanted = select(Batch.undo_of, Batch.id).where(Batch.undo_of.is_not(None))
+    return {batch_id: by for batch_id, by in session.execute(wanted).tuples() if batch_id}
 
 
 def add(session: Session, batch_id: int, tally: Tally) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,9 @@ from gradeway.store.engine import Store
 # On PostgreSQL an advisory lock has two numbers: this one, "GWAY", says that it is ours.
 OURS = 0x47574159
 TRIES = 5  # a second
-SYNC, COLLECT = "sync", "collect"  # what there are runs of
+# What there are runs of: of exam sessions and their results, and of publishing.
+SYNC, COLLECT = "sync", "collect"
+PLAN, SEND = "publish-plan", "publish-send"
 
 
 @contextmanager
@@ -29,17 +30,28 @@ def alone(store: Store, what: str, patience: int = 0) -> Iterator[bool]:
 
 @contextmanager
 def _on_file(store: Store, what: str, patience: int) -> Iterator[bool]:
-    descriptor = os.open(f"{make_url(store.url).database}.{what}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    # What is opened is not handed on to other programs, with or without the flag.
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+    descriptor = os.open(f"{make_url(store.url).database}.{what}", flags, 0o600)
     try:
-        yield _try(lambda: _flock(descriptor), patience)
+        yield _try(lambda: take(descriptor), patience)
     finally:
         os.close(descriptor)
 
 
-def _flock(descriptor: int) -> bool:
+def take(descriptor: int) -> bool:
+    """Try to lock an open file, which its end unlocks; return whether it is ours now."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        if os.name == "nt":
+            import msvcrt
+
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
         return False
     return True
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     JSON,
@@ -28,10 +28,12 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    func,
+    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -99,26 +101,33 @@ class ColumnKind(StrEnum):
     MANUAL = "manual"
 
 
+# the same bytes of a feed are taken once; what was refused may come again, a replay is sanctioned, an undo has none
+ORIGINAL = "state NOT IN ('duplicate', 'refused') AND replay_of IS NULL AND undo_of IS NULL"
+
+
 class Batch(Base):
     """One landed file: its bytes, its state and its counts.
 
     ``rows_in = created + updated + unchanged + rejected + parked``; ``duplicates`` and
     ``superseded`` are those of the unchanged rows that stood in the file twice or were older
     than what the store has. Ids grow in the order of claiming: a newer batch wins.
+
+    A batch with ``undo_of`` is no file: it took another batch back, whose rows it counts, as
+    updated those that it took back and as superseded those that newer batches had overtaken.
     """
 
     __tablename__ = "batch"
     __table_args__ = (
-        # the same bytes of a feed are taken once; what was refused may come again, and a replay is sanctioned
         Index(
             "uq_batch_bytes",
             "feed",
             "sha256",
             unique=True,
-            postgresql_where=text("state NOT IN ('duplicate', 'refused') AND replay_of IS NULL"),
-            sqlite_where=text("state NOT IN ('duplicate', 'refused') AND replay_of IS NULL"),
+            postgresql_where=text(ORIGINAL),
+            sqlite_where=text(ORIGINAL),
         ),
         Index("ix_batch_state", "state"),
+        Index("uq_batch_undo_of", "undo_of", unique=True),
         {"sqlite_autoincrement": True},
     )
 
@@ -136,6 +145,7 @@ class Batch(Base):
     last_failure: Mapped[str] = mapped_column(Text, server_default="")
     duplicate_of: Mapped[int | None] = mapped_column(ForeignKey("batch.id"))
     replay_of: Mapped[int | None] = mapped_column(ForeignKey("batch.id"))
+    undo_of: Mapped[int | None] = mapped_column(ForeignKey("batch.id"))
     rows_in: Mapped[int] = mapped_column(server_default="0")
     created: Mapped[int] = mapped_column(server_default="0")
     updated: Mapped[int] = mapped_column(server_default="0")
@@ -145,6 +155,8 @@ class Batch(Base):
     rejected: Mapped[int] = mapped_column(server_default="0")
     parked: Mapped[int] = mapped_column(server_default="0")
     reasons: Mapped[dict[str, int]] = mapped_column(Json, default=dict)
+    if TYPE_CHECKING:
+        undone_by: Mapped[int | None]  # the batch that took this one back, or the one whose bytes it repeats
 
     @property
     def applied(self) -> int:
@@ -155,6 +167,12 @@ class Batch(Base):
     def balanced(self) -> bool:
         """Whether every row that came in is accounted for."""
         return self.rows_in == self.applied + self.unchanged + self.rejected + self.parked
+
+
+UNDOING = Batch.__table__.alias("undoing")
+Batch.undone_by = column_property(
+    select(UNDOING.c.id).where(UNDOING.c.undo_of == func.coalesce(Batch.duplicate_of, Batch.id)).scalar_subquery()
+)
 
 
 class FindingRow(Base):
@@ -213,10 +231,11 @@ class GradeSchema(Base):
     """A grade schema; ``symbols`` is a list of ``[text, lower bound or null]`` as given.
 
     ``batch_id`` and ``line`` are the row that last changed it; ``given`` says for each field which
-    batch gave it last.
+    batch gave it last. The id of one that was removed is never given again: its history stays.
     """
 
     __tablename__ = "grade_schema"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
 
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str] = mapped_column(String(333), unique=True)
@@ -246,6 +265,7 @@ class GradeColumn(Base):
             postgresql_where=text("external"),
             sqlite_where=text("external"),
         ),
+        {"sqlite_autoincrement": True},  # as for schemas
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -276,7 +296,11 @@ class GradeColumn(Base):
 
 
 class Change(Base):
-    """What a schema or column was before a row changed it; ``before`` is null for a new one."""
+    """What fields of a schema or column were before a row changed them; ``before`` is null for a new one.
+
+    ``given`` says which batch had given each of them; what a batch only gave once more stands here
+    too. A row that came after a newer one had overtaken it is kept as what that one replaced.
+    """
 
     __tablename__ = "change"
     __table_args__ = (Index("ix_change_entity", "entity", "entity_id"), Index("ix_change_batch", "batch_id"))
@@ -287,6 +311,7 @@ class Change(Base):
     batch_id: Mapped[int]
     line: Mapped[int]
     before: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    given: Mapped[dict[str, int]] = mapped_column(Json, server_default=text("'{}'"))
 
 
 class Grade(Base):
@@ -306,7 +331,7 @@ class Grade(Base):
 
 
 class GradeHistory(Base):
-    """A value that a later row replaced: what it was, who gave it, who replaced it."""
+    """A value that a newer row replaced or only gave once more, or that an undo took back: who gave it, who did so."""
 
     __tablename__ = "grade_history"
     __table_args__ = (Index("ix_grade_history_grade", "column_id", "learner_id"),)

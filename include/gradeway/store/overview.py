@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from gradeway.store.exams import Plan
+from gradeway.store.exams import QUESTIONMARK, Plan
 from gradeway.store.models import Batch, BatchState, ParkedRow
 
 MOMENT = timedelta(minutes=1)  # in which one look keeps its plan and the parts of it
@@ -52,9 +52,10 @@ def by_number(session: Session, ids: Collection[int]) -> list[Batch]:
 
 
 def waiting_plans(session: Session) -> list[Plan]:
-    """Return the plans that wait for a person's approval, as the newest look found them."""
-    last = session.scalar(select(func.max(Plan.made_at)))
-    held = session.scalars(select(Plan).where(Plan.held_at.is_not(None)))
+    """Return the plans of exams that wait for a person's approval, as the newest look found them."""
+    of_exams = Plan.system == QUESTIONMARK
+    last = session.scalar(select(func.max(Plan.made_at)).where(of_exams))
+    held = session.scalars(select(Plan).where(of_exams, Plan.held_at.is_not(None)))
     return [plan for plan in held if last and plan.made_at >= last - MOMENT and not _is_answered(plan)]
 
 

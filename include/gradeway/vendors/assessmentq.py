@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any, BinaryIO, Self
@@ -28,9 +28,10 @@ from gradeway.errors import (
     VendorRefusedError,
 )
 from gradeway.vendors.connection import Endpoint, wrong
-from gradeway.vendors.odata import instant, rows, wire
-from gradeway.vendors.profile import Profile, at, read_profile, text
-from gradeway.vendors.transport import Manners, Transport
+from gradeway.vendors.odata import rows, wire
+from gradeway.vendors.pace import Manners
+from gradeway.vendors.profile import Profile, Row, holds, read_profile, text
+from gradeway.vendors.transport import Answer, Transport
 from gradeway.vendors.upload import FileBody, opened
 
 __all__ = [
@@ -46,7 +47,6 @@ __all__ = [
 ]
 
 CONNECTION = "gradeway_assessmentq"
-NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 # Which field of the profile to look at first when an upload is refused in an unexpected way.
 SUSPECTS = {404: "upload_path", 405: "upload_method", 406: "upload_path"}
 
@@ -84,6 +84,7 @@ SANDBOX_PROFILE: Mapping[str, Any] = {
         "exam": "exam",
         "learner": "participant",
         "state": "state",
+        "due_at": "availableTo",
         "last_upload_at": "lastUploadAt",
     },
 }
@@ -123,14 +124,19 @@ class OfflineResult:
 
 @dataclass(frozen=True)
 class Sitting:
-    """One participant's session of one exam; ``state`` is the service's own word."""
+    """One participant's session of one exam; ``state`` is the service's own word, ``due_at`` when it must be over."""
 
     id: str = field(repr=False)
     exam: str = field(repr=False)
     learner: str = field(repr=False)
     access_code: str = field(default="", repr=False)
     state: str = ""
+    due_at: datetime | None = None
     last_upload_at: datetime | None = None
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 class _Header(AuthBase):
@@ -172,12 +178,28 @@ class AssessmentQ:
         self.profile = read_profile(endpoint)
         self.transport = Transport(endpoint, _auth(endpoint, self.profile), manners=manners)
         self._paging = self.profile.paging
+        self._told: tuple[datetime, float] | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *details: object) -> None:
         self.transport.__exit__(*details)
+
+    @property
+    def service_time(self) -> datetime | None:
+        """The time by the service's clock, whatever becomes of ours, or None while it has not told it.
+
+        Only answers that the profile explains count: others may be of something between it and us.
+        """
+        if self._told is None:
+            return None
+        told, at = self._told
+        return told + timedelta(seconds=self.transport.manners.monotonic() - at)
+
+    def _believe(self, answer: Answer) -> None:
+        if answer.told_at:
+            self._told = answer.told_at, self.transport.manners.monotonic()
 
     @property
     def can_ask(self) -> bool:
@@ -189,8 +211,12 @@ class AssessmentQ:
         """Whether the service can tell who is expected."""
         return bool(self.profile.sittings_path)
 
-    def upload(self, open_file: Callable[[], BinaryIO], name: str, size: int, sha256: str) -> Received:
+    def upload(
+        self, open_file: Callable[[], BinaryIO], name: str, size: int, sha256: str, beat: Callable[[], None] = _nothing
+    ) -> Received:
         """Send a file once, streamed; only a file of this size and hash is ever sent to its end.
+
+        ``beat`` is called with every piece of it.
 
         Raises:
             FileChangedError: the file is gone or another; the service got no whole request.
@@ -201,13 +227,15 @@ class AssessmentQ:
             UnknownOutcomeError: the file may have been taken or not; ask, or send the same bytes again.
         """
         with opened(open_file) as file:
-            body = FileBody(file, name, size, sha256, self.profile.upload_field)
+            body = FileBody(file, name, size, sha256, self.profile.upload_field, beat)
             try:
                 answer = self.transport.upload(self.profile.upload_method, self.profile.upload_path, body)
             except VendorError as error:
                 judged = self._judged(error)
             else:
                 judged = self._received(answer.data, self._name(self.profile.upload_method, self.profile.upload_path))
+                if self.profile.final_key or judged.sitting:
+                    self._believe(answer)
         if isinstance(judged, Received):
             return judged
         raise judged
@@ -225,7 +253,7 @@ class AssessmentQ:
         found = None
         for row in self._pages(path, {"sha256": sha256}):
             # A service that does not know the parameter may well list all that it has.
-            if not _holds(row, sha256.lower()):
+            if not holds(row, sha256.lower()):
                 raise VendorAnswerError(call, "the answer is not about that hash: correct received_path of the profile")
             told = self._received(row, call)
             found = told if found is None or told.state is ReceivedState.FINAL else found
@@ -260,6 +288,7 @@ class AssessmentQ:
             raise VendorAnswerError(
                 self._name("GET", path), "the answer holds no list: correct results_path or value_key of the profile"
             )
+        self._believe(answer)
 
     def _name(self, method: str, path: str) -> str:
         return self.transport.name(method, path)
@@ -279,12 +308,16 @@ class AssessmentQ:
     ) -> Iterator[Any]:
         answer = self.transport.call("GET", path, keys, query=query)
         yield from self._paging.unfold(self.transport, answer.data, path)
+        self._believe(answer)
 
     def _judged(self, error: VendorError) -> VendorError | Received:
         """Say what a failed upload means by the profile."""
         status, profile = error.status, self.profile
         if status in profile.already_final_status and re.search(profile.already_final_pattern, error.body):
             return Received(ReceivedState.ALREADY_FINAL)
+        if status == 403 and profile.forbidden_pattern and re.search(profile.forbidden_pattern, error.body):
+            what = "answered 403, which is about this file by forbidden_pattern of the profile"
+            return FileRefusedError(error.call, what, status=status, code=error.code, body=error.body)
         if not isinstance(error, VendorRefusedError) or status in {None, 401, 403}:
             return error
         what = str(error).removeprefix(f"{error.call}: ")
@@ -300,14 +333,16 @@ class AssessmentQ:
     def _received(self, row: object, call: str) -> Received:
         """Read the answer to an upload, or one row of what was received."""
         profile = self.profile
-        told = _Row(row, call, {"final_key": profile.final_key, "sitting_key": profile.sitting_key})
-        state, sitting = told.text("final_key", needed=bool(profile.final_key)), told.text("sitting_key")
+        told = Row(row, call, {"final_key": profile.final_key, "sitting_key": profile.sitting_key})
+        state = told.text("final_key", needed=bool(profile.final_key))
+        # An answer in which neither stands may be of anything between the service and us.
+        sitting = told.text("sitting_key", needed=bool(profile.sitting_key and not profile.final_key))
         is_final = bool(state) and state in map(text, profile.final_values)
         return Received(ReceivedState.FINAL if is_final else ReceivedState.IN_PROGRESS, sitting)
 
     def _result(self, row: object) -> OfflineResult:
         call = self._name("GET", self.profile.results_path)
-        told = _Row(row, call, self.profile.result_fields.model_dump(), "result_fields.")
+        told = Row(row, call, self.profile.result_fields.model_dump(), "result_fields.")
         return OfflineResult(
             id=told.text("id", needed=True),
             sitting=told.text("sitting", needed=True),
@@ -322,64 +357,13 @@ class AssessmentQ:
 
     def _sitting(self, row: object) -> Sitting:
         call, fields = self._name("GET", self.profile.sittings_path), self.profile.sitting_fields
-        told = _Row(row, call, fields.model_dump() if fields else {}, "sitting_fields.")
+        told = Row(row, call, fields.model_dump() if fields else {}, "sitting_fields.")
         return Sitting(
             id=told.text("id", needed=True),
             exam=told.text("exam", needed=True),
             learner=told.text("learner", needed=True),
             access_code=told.text("access_code"),
             state=told.text("state"),
+            due_at=told.time("due_at"),
             last_upload_at=told.time("last_upload_at"),
         )
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A row of an answer, read by the profile; ``section`` is where in the profile its keys stand."""
-
-    row: object
-    call: str
-    keys: Mapping[str, str]
-    section: str = ""
-
-    def text(self, name: str, *, needed: bool = False) -> str:
-        value = self._value(name, needed=needed)
-        if value is None:
-            return ""
-        if not isinstance(value, str | int | Decimal):
-            raise self._unexplained(name, "finds no plain value")
-        return text(value)
-
-    def number(self, name: str) -> Decimal | None:
-        value = self._value(name)
-        if isinstance(value, int | Decimal) and not isinstance(value, bool):
-            return Decimal(value)
-        if isinstance(value, str) and NUMBER.fullmatch(value):
-            return Decimal(value)
-        if value is not None:
-            raise self._unexplained(name, "finds something that is no number")
-        return None
-
-    def time(self, name: str) -> datetime | None:
-        value = self._value(name)
-        try:
-            return None if value is None else instant(value)
-        except ValueError:
-            pass
-        raise self._unexplained(name, "finds something that is no time")
-
-    def _value(self, name: str, *, needed: bool = False) -> Any:  # noqa: ANN401
-        is_there, value = at(self.row, self.keys[name]) if self.keys[name] else (False, None)
-        if needed and value is None:
-            raise self._unexplained(name, "is empty in" if is_there else "is not in")
-        return value
-
-    def _unexplained(self, name: str, what: str) -> VendorAnswerError:
-        return VendorAnswerError(self.call, f"{self.section}{name} of the profile {what} the answer: correct it")
-
-
-def _holds(row: object, wanted: str) -> bool:
-    """Whether a row shows a text anywhere."""
-    if isinstance(row, Mapping):
-        return any(_holds(value, wanted) for value in row.values())
-    return isinstance(row, str) and row.lower() == wanted

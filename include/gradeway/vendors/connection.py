@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -17,12 +18,22 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from gradeway.errors import SettingsError
+from gradeway.settings import nearest
+
+log = logging.getLogger(__name__)
 
 CALLS_PER_SECOND = 5
+LONGEST = 40  # letters of the name of a key
 FASTEST = 100  # calls a second
 WEB = ("http", "https")
 EXTRA_KEY = "__extra__"
 YES = {"true", "1", "yes"}
+ANY = frozenset({"allow_http", "calls_per_second"})
+# What the extra of a Connection may hold; that of assessmentQ has a profile, which checks itself.
+EXTRAS = {
+    "gradeway_questionmark": ANY | {"area", "administrator"},
+    "gradeway_learn": ANY | {"daily_calls", "reserve"},
+}
 FIELDS = ("conn_type", "host", "schema", "port", "login", "password", "extra")
 ADDRESS = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
 
@@ -37,16 +48,18 @@ class Endpoint:
     password: str = field(default="", repr=False)
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
-    def basic(self) -> tuple[bytes, bytes]:
-        """Return login and password for HTTP Basic authentication, as UTF-8.
+    def basic(
+        self, called: tuple[str, str] = ("service account's name", "service account's password")
+    ) -> tuple[bytes, bytes]:
+        """Return login and password, which the service calls so, for HTTP Basic authentication, as UTF-8.
 
         Raises:
             SettingsError: either is missing, or cannot be sent.
         """
         if not self.login or ":" in self.login:
-            raise wrong(self.connection, "login", "give the service account's name, which has no colon in it")
+            raise wrong(self.connection, "login", f"give the {called[0]}, which has no colon in it")
         if not self.password:
-            raise wrong(self.connection, "password", "give the service account's password")
+            raise wrong(self.connection, "password", f"give the {called[1]}")
         return self.login.encode(), self.password.encode()
 
 
@@ -55,8 +68,12 @@ def wrong(connection: str, part: str, remedy: str) -> SettingsError:
     return SettingsError(f"connection {connection}: the {part} is missing or wrong; {remedy}")
 
 
-def pace(endpoint: Endpoint) -> float:
-    """Return how many calls a second the Connection allows."""
+def calls_per_second(endpoint: Endpoint) -> float:
+    """Return how many calls a second the Connection allows.
+
+    Raises:
+        SettingsError: it names a pace that is none.
+    """
     given = endpoint.extra.get("calls_per_second", CALLS_PER_SECOND)
     try:
         pace = float(given)
@@ -67,9 +84,26 @@ def pace(endpoint: Endpoint) -> float:
     return pace
 
 
+def whole_number(endpoint: Endpoint, name: str, default: int) -> int:
+    """Return a whole number that the Connection's extra may name.
+
+    Raises:
+        SettingsError: it names none.
+    """
+    text = str(endpoint.extra.get(name, default))
+    if not text.isascii() or not text.isdecimal() or len(text) > 9:
+        raise wrong(endpoint.connection, name, f"give a whole number in the extra, or none for {default}")
+    return int(text)
+
+
 def variable(connection: str) -> str:
     """Return the name of the environment variable that holds a Connection."""
     return f"AIRFLOW_CONN_{connection.upper()}"
+
+
+def is_set(connection: str) -> bool:
+    """Return whether the environment has a Connection."""
+    return bool(os.environ.get(variable(connection), "").strip())
 
 
 def from_environment(connection: str, environment: Mapping[str, str] | None = None) -> Endpoint:
@@ -113,6 +147,7 @@ def from_fields(
         SettingsError: a field is missing or wrong; the message names it, never its value.
     """
     extras = _extras(connection, extra)
+    _tell_unknown(connection, extras)
     scheme, name, path = _place(connection, str(host or ""), str(schema or ""), conn_type or "")
     number = _port(connection, port)
     address = f"{name}:{number}" if number else name
@@ -162,6 +197,14 @@ def _extras(connection: str, extra: str | Mapping[str, Any] | None) -> Mapping[s
     if not isinstance(found, Mapping):
         raise wrong(connection, "extra", 'give a JSON object, such as {"area": "123456"}')
     return dict(found)
+
+
+def _tell_unknown(connection: str, extras: Mapping[str, Any]) -> None:
+    known = EXTRAS.get(connection, frozenset(extras))
+    for key in sorted(extras.keys() - known):
+        name = key if key.isidentifier() and len(key) <= LONGEST else "a key"  # which may be part of a secret
+        hint = nearest(key, known)
+        log.warning("connection %s: %s in its extra is not known and is ignored%s", connection, name, hint)
 
 
 def _is_loopback(name: str) -> bool:

@@ -16,6 +16,12 @@ from itertools import groupby
 LONGEST = 200
 HIDDEN = "…"
 ENVELOPES = ("odata.error", "error")
+# RFC 6749, 5.2, and RFC 6750, 3.1; any other text in that place may be anything.
+OAUTH_WORDS = """
+access_denied insufficient_scope invalid_client invalid_grant invalid_request invalid_scope invalid_token
+server_error temporarily_unavailable unauthorized_client unsupported_grant_type
+"""
+OAUTH_CODES = frozenset(OAUTH_WORDS.split())
 # The words that error messages are made of; none of them can be anybody's data on its own.
 ERROR_WORDS = """
 a access account action after again allowed already also an and any argument as at authenticated
@@ -45,7 +51,7 @@ class Fault:
 
 
 def fault(body: bytes) -> Fault:
-    """Read an error body: OData JSON of any version, flat JSON, XML or text."""
+    """Read an error body: OData JSON of any version, flat JSON, that of OAuth 2, XML or text."""
     text = body.decode("utf-8-sig", "replace").strip()
     if text.startswith("{"):
         try:
@@ -59,6 +65,8 @@ def fault(body: bytes) -> Fault:
 
 def _json_fault(said: dict[str, object]) -> Fault:
     inner: object = next((said[name] for name in ENVELOPES if name in said), said)
+    if isinstance(inner, str) and inner in OAUTH_CODES:
+        return Fault(inner, str(said.get("error_description") or said.get("errorDescription") or ""))
     if not isinstance(inner, dict):
         return Fault(message=str(inner))
     message = inner.get("message", "")
@@ -78,11 +86,15 @@ def _xml_fault(text: str) -> Fault:
 
 
 def tellable(message: str, names: Set[str] = frozenset()) -> str:
-    """Return a message with only known words and the service's own ``names`` left in it."""
+    """Return a message with only known words and the service's own ``names`` left in it, or nothing.
+
+    Nothing is told of one that makes no sense any more, since more than a third of it is left out.
+    """
     known = (word if _is_known(word.strip("'\".,:;!?()[]"), names) else HIDDEN for word in message[:2000].split())
-    told = " ".join(word for word, _ in groupby(known))
-    if not told.replace(HIDDEN, "").strip():
+    words = [word for word, _ in groupby(known)]
+    if words.count(HIDDEN) * 3 > len(words):
         return ""
+    told = " ".join(words)
     return told if len(told) <= LONGEST else told[:LONGEST].rpartition(" ")[0] + f" {HIDDEN}"
 
 

@@ -16,7 +16,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, ClassVar, NewType, Self, get_args, get_origin, get_type_hints
 
-from gradeway.errors import VendorAnswerError
+from gradeway.errors import UnknownOutcomeError, VendorAnswerError
 
 Int64 = NewType("Int64", str)
 """An Edm.Int64 as canonical decimal text: JSON carries it as a string."""
@@ -98,6 +98,7 @@ class Entity:
     FEED: ClassVar[str] = ""
     FILTERS: ClassVar[Mapping[str, str]] = {}
     LOCAL_TIMES: ClassVar[bool] = False
+    NULL: ClassVar[str | None] = "null"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({getattr(self, 'id', '')})"
@@ -121,14 +122,27 @@ class Entity:
         given = {_folded(name): value for name, value in row.items()}
         values: dict[str, object] = {}
         # mypy takes the hash of a class for that of its frozen instances.
-        for name, kind, is_required in _shape(cls):  # type: ignore[arg-type]
+        for name, kind, is_required in shape(cls):  # type: ignore[arg-type]
             value = given.get(_folded(name))
-            if value is None or (value == "null" and kind is str):
+            if value is None or (kind is str and value == cls.NULL):
                 if is_required:
                     raise VendorAnswerError(cls.__name__, f"the answer lacks {name}")
             else:
                 values[name] = _converted(cls, name, kind, value, zone)
         return cls(**values)
+
+    @classmethod
+    def made(cls, row: object, call: str, status: int) -> Self:
+        """Make a record of the answer to a write.
+
+        Raises:
+            UnknownOutcomeError: the answer is not usable; what was written has to be read.
+        """
+        try:
+            return cls.read(row)
+        except VendorAnswerError as error:
+            what = str(error)
+        raise UnknownOutcomeError(call, f"made, but {what}; read it", status=status)
 
     @classmethod
     def where(cls, clauses: tuple[Clause, ...]) -> dict[str, str]:
@@ -155,8 +169,8 @@ def _by_name(cls: type) -> Mapping[str, str]:
 
 
 @cache
-def _shape(cls: type) -> tuple[tuple[str, Any, bool], ...]:
-    """Return name, bare type and whether it must be there, of every field."""
+def shape(cls: type) -> tuple[tuple[str, Any, bool], ...]:
+    """Return name, bare type and whether it must be there, of every field of an entity."""
     hints = get_type_hints(cls)
     return tuple((each.name, _bare(hints[each.name]), each.default is MISSING) for each in fields(cls))
 
@@ -182,8 +196,8 @@ def _value(kind: Any, value: object, zone: tzinfo, inner_zone: tzinfo) -> object
         return instant(value, zone)
     if kind is Decimal and isinstance(value, int | Decimal) and not isinstance(value, bool):
         return Decimal(value)
-    if get_origin(kind) is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return tuple(value)
+    if get_origin(kind) is tuple and isinstance(value, list):
+        return tuple(_value(get_args(kind)[0], item, zone, inner_zone) for item in value)
     if isinstance(kind, type) and issubclass(kind, Entity):
         return kind.read(value, inner_zone)
     if kind in {int, str, bool} and type(value) is kind:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,14 @@ MOST_PAGES = 10_000
 
 @dataclass(frozen=True)
 class Paging:
-    """The names under which answers carry their rows and the link to the rest; OData's unless told."""
+    """The names under which answers carry their rows and the link to the rest; OData's unless told.
+
+    ``envelope`` is the object in the answer that has the link, if it does not stand beside the rows.
+    """
 
     value: str = VALUE
     next_links: tuple[str, ...] = NEXT_LINKS
+    envelope: str = ""
 
     def unfold(self, transport: Transport, data: Any, template: str, navigation: str = "") -> Iterator[Any]:  # noqa: ANN401
         """Yield the rows of an answer and of all its continuations.
@@ -30,7 +34,8 @@ class Paging:
         seen: set[object] = set()
         while (found := rows(data, navigation, self.value)) is not None:
             yield from found
-            link = next_link(data, navigation, self.next_links)
+            place = data.get(self.envelope) if self.envelope else data
+            link = next_link(place, navigation, self.next_links) if isinstance(place, Mapping) else None
             if not link:
                 return
             if not isinstance(link, str) or link in seen or len(seen) >= MOST_PAGES:

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from gradeway.errors import SettingsError
+from gradeway.errors import SettingsError, VendorAnswerError
 from gradeway.vendors.connection import Endpoint
-from gradeway.vendors.odata import NEXT_LINKS, VALUE
+from gradeway.vendors.odata import NEXT_LINKS, VALUE, instant
 from gradeway.vendors.pages import Paging
 
 # What else the extra may hold.
+NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 OTHERS = {"allow_http", "calls_per_second"}
 SECTIONS = {"result_fields", "sitting_fields"}
 SHA256 = "{sha256}"
@@ -97,6 +101,7 @@ class SittingFields(Part):
     learner: Keys
     access_code: Keys | Unset = ""
     state: Keys | Unset = ""
+    due_at: Keys | Unset = ""
     last_upload_at: Keys | Unset = ""
 
 
@@ -126,6 +131,11 @@ class Profile(Part):
     refused_status: list[FileStatus] = Field(
         [400, 413, 415, 422], description="the list of statuses, from 400 to 499, that refuse a file for good"
     )
+    forbidden_pattern: Annotated[str, AfterValidator(_pattern)] = Field(
+        "",
+        description="a regular expression that is in the body of a 403 which refuses a file for good, "
+        'such as that of a locked session, and not the account; or ""',
+    )
     incomplete_pattern: Annotated[str, AfterValidator(_pattern)] = Field(
         "",
         description="a regular expression that is in the body of a refusal of what did not arrive whole, "
@@ -150,9 +160,14 @@ class Profile(Part):
     sittings_path: Place | Unset = Field("", description='the path that lists sittings, or ""')
     sitting_fields: SittingFields | None = Field(
         None,
-        description="the keys of id, exam and learner, and if they exist access_code, state and last_upload_at; "
-        "with sittings_path",
+        description="the keys of id, exam and learner, and if they exist access_code, state, due_at and "
+        "last_upload_at; with sittings_path",
     )
+
+    @property
+    def tells_ends(self) -> bool:
+        """Whether the end of an exam can be known: by an upload's answer, or the results of the sitting it names."""
+        return bool(self.final_key or self.sitting_key)
 
     @property
     def paging(self) -> Paging:
@@ -222,3 +237,70 @@ def at(row: object, keys: str) -> tuple[bool, Any]:
             return False, None
         row = row[key]
     return True, row
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of an answer, read by the profile; ``section`` is where in the profile its keys stand."""
+
+    row: object
+    call: str
+    keys: Mapping[str, str]
+    section: str = ""
+
+    def text(self, name: str, *, needed: bool = False) -> str:
+        """Return a value as text, empty if there is none.
+
+        Raises:
+            VendorAnswerError: it is no plain value, or is needed and not there.
+        """
+        value = self._value(name, needed=needed)
+        if value is None:
+            return ""
+        if not isinstance(value, str | int | Decimal):
+            raise self._unexplained(name, "finds no plain value")
+        return text(value)
+
+    def number(self, name: str) -> Decimal | None:
+        """Return a number, exactly, or None if there is none.
+
+        Raises:
+            VendorAnswerError: it is no number.
+        """
+        value = self._value(name)
+        if isinstance(value, int | Decimal) and not isinstance(value, bool):
+            return Decimal(value)
+        if isinstance(value, str) and NUMBER.fullmatch(value):
+            return Decimal(value)
+        if value is not None:
+            raise self._unexplained(name, "finds something that is no number")
+        return None
+
+    def time(self, name: str) -> datetime | None:
+        """Return a time, or None if there is none.
+
+        Raises:
+            VendorAnswerError: it is no time.
+        """
+        value = self._value(name)
+        try:
+            return None if value is None else instant(value)
+        except ValueError:
+            pass
+        raise self._unexplained(name, "finds something that is no time")
+
+    def _value(self, name: str, *, needed: bool = False) -> Any:  # noqa: ANN401
+        is_there, value = at(self.row, self.keys[name]) if self.keys[name] else (False, None)
+        if needed and value is None:
+            raise self._unexplained(name, "is empty in" if is_there else "is not in")
+        return value
+
+    def _unexplained(self, name: str, what: str) -> VendorAnswerError:
+        return VendorAnswerError(self.call, f"{self.section}{name} of the profile {what} the answer: correct it")
+
+
+def holds(row: object, wanted: str) -> bool:
+    """Whether a row shows a text anywhere."""
+    if isinstance(row, Mapping):
+        return any(holds(value, wanted) for value in row.values())
+    return isinstance(row, str) and row.lower() == wanted

@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar, get_type_hints
 
 from requests.auth import HTTPBasicAuth
 
-from gradeway.errors import UnknownOutcomeError, VendorAnswerError, VendorRefusedError
+from gradeway.errors import VendorAnswerError, VendorRefusedError
 from gradeway.vendors.connection import Endpoint, wrong
 from gradeway.vendors.delivery import (
     FIXED,
@@ -36,8 +36,9 @@ from gradeway.vendors.delivery import (
     told_names,
 )
 from gradeway.vendors.odata import Clause, Entity, int64, next_link, rows, wire
+from gradeway.vendors.pace import Manners
 from gradeway.vendors.pages import Paging
-from gradeway.vendors.transport import Answer, Effect, Manners, Transport
+from gradeway.vendors.transport import Answer, Effect, Transport
 
 log = logging.getLogger(__name__)
 
@@ -251,13 +252,7 @@ class Questionmark:
 
     def _created(self, kind: type[E], template: str, body: object) -> E:
         answer = self.transport.call("POST", template, body=body)
-        try:
-            return kind.read(answer.data)
-        except VendorAnswerError as error:
-            what = str(error)
-        raise UnknownOutcomeError(
-            self.transport.name("POST", template), f"made, but {what}; read it", status=answer.status
-        )
+        return kind.made(answer.data, self.transport.name("POST", template), answer.status)
 
     def _administered(self, administrator_id: int, navigation: str, kind: type[E]) -> Iterator[tuple[Group, E]]:
         template, keys = "Administrators({id})/Groups", {"id": int(administrator_id)}

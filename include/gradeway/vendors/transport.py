@@ -4,20 +4,19 @@ What may be repeated is repeated, politely; what may not ends in ``UnknownOutcom
 the caller reads before it sends again. Nothing that is logged or raised here holds a query, a
 body, a credential or any other value of a call: the path's template stands for it.
 
-A transport belongs to one thread. It keeps to its service: no redirect is followed, and a link
-in an answer only if it leads to the same origin.
+A transport belongs to one thread; several may share a pace. It keeps to its service: no redirect
+is followed, and a link in an answer only if it leads to the same origin.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import random
-import time
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any, NoReturn, Self
@@ -34,9 +33,11 @@ from gradeway.errors import (
     VendorError,
     VendorRefusedError,
 )
-from gradeway.vendors.connection import CALLS_PER_SECOND, Endpoint, pace
+from gradeway.vendors.bodies import encoded
+from gradeway.vendors.connection import Endpoint, calls_per_second
 from gradeway.vendors.ending import End, trouble_of
 from gradeway.vendors.faults import fault, tellable, tellable_code
+from gradeway.vendors.pace import Manners, Pace
 from gradeway.vendors.upload import FileBody
 
 log = logging.getLogger(__name__)
@@ -67,25 +68,6 @@ class Effect(Enum):
     ONCE = "adds something; never repeated blindly"
 
 
-@dataclass(frozen=True)
-class Manners:
-    """How patient and how polite we are; all in seconds but ``tries``.
-
-    ``stall`` is how long a service may take nothing more of a file that is being sent.
-    """
-
-    connect: float = 10
-    read: float = 60
-    stall: float = 30
-    interval: float = 1 / CALLS_PER_SECOND
-    tries: int = 4
-    backoff: float = 1
-    longest_wait: float = 120
-    sleep: Callable[[float], None] = time.sleep
-    monotonic: Callable[[], float] = time.monotonic
-    random: Callable[[], float] = random.random
-
-
 @dataclass
 class Counters:
     """What a transport did: requests sent, those that may change data, repeats, and seconds waited."""
@@ -98,11 +80,15 @@ class Counters:
 
 @dataclass(frozen=True)
 class Answer:
-    """A successful answer; ``data`` is its JSON, with numbers as int or Decimal, or None."""
+    """A successful answer; ``data`` is its JSON, with numbers as int or Decimal, or None.
+
+    ``told_at`` is when it was given, by the clock of whoever gave it.
+    """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     data: Any = field(repr=False)
+    told_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +96,7 @@ class _Call:
     name: str
     request: requests.PreparedRequest
     effect: Effect
+    deadline: float | None
 
 
 class _Session(requests.Session):
@@ -130,17 +117,27 @@ class Transport:
         manners: Manners | None = None,
         headers: Mapping[str, str] | None = None,
         names: Set[str] = frozenset(),
+        pace: Pace | None = None,
+        urgent: bool = False,
+        renew: Callable[[], None] | None = None,
     ) -> None:
         """Prepare for calls; ``names`` are the service's own words that may be told from its errors.
+
+        ``pace`` is shared with other transports, whose threads have the same quota, and what is
+        ``urgent`` may use the last of it. ``renew`` gets ``auth`` new credentials: it is called when a
+        call is answered 401, which then is sent once more.
 
         Raises:
             SettingsError: the Connection names a pace that is none.
         """
         self.endpoint = endpoint
-        self.manners = manners or Manners(interval=1 / pace(endpoint))
+        self.manners = manners or Manners(interval=1 / calls_per_second(endpoint))
+        self.pace = pace or Pace(self.manners)
         self.counters = Counters()
         self._names = names
-        self._free_at = self.manners.monotonic()
+        self._urgent, self._auth, self._renew = urgent, auth, renew
+        self._rested_until = 0.0
+        self._deadline: float | None = None
         self._session = _Session()
         self._session.auth = auth
         self._session.headers.update({"User-Agent": f"gradeway/{__version__}", "Accept": "application/json"})
@@ -205,6 +202,12 @@ class Transport:
             raise VendorAnswerError(self.name("GET", template), "a link in the answer leads to another origin")
         return self._run(self._call("GET", template, url, Effect.READ), self.manners.tries)
 
+    @property
+    def _where(self) -> str:
+        """Say where we looked in vain, and what to do."""
+        host = urlsplit(self.endpoint.url).netloc  # in which there is no account
+        return f" at {host}: see that this host of connection {self.endpoint.connection} is right and its service runs"
+
     def _inside(self, link: object) -> str | None:
         try:
             url = urljoin(self.endpoint.url, link) if isinstance(link, str) and link else ""
@@ -216,20 +219,35 @@ class Transport:
         """Return how a call is named in logs and errors."""
         return f"{self.endpoint.connection}: {method} {template.partition('?')[0]}"
 
+    @contextmanager
+    def sending_until(self, deadline: float) -> Iterator[None]:
+        """Let no call in here be sent after a time of our clock, for what it was decided by is too old then.
+
+        Nor is one repeated that the service put off to a time, however soon that is. Both end in
+        ``VendorAwayError``, whose ``wait`` says when to look and to call again.
+        """
+        self._deadline = deadline
+        try:
+            yield
+        finally:
+            self._deadline = None
+
     def _call(self, method: str, template: str, url: str, effect: Effect, body: object = None) -> _Call:
-        content: Any = body
-        headers = {}
-        if isinstance(body, FileBody):
-            headers = {"Content-Type": body.content_type}
-        elif body is not None:
-            content, headers = json.dumps(body, allow_nan=False).encode(), {"Content-Type": "application/json"}
+        content, kind = encoded(body)
+        headers = {"Content-Type": kind} if kind else {}
         request = self._session.prepare_request(requests.Request(method, url, headers=headers, data=content))
-        return _Call(self.name(method, template), request, effect)
+        return _Call(self.name(method, template), request, effect, self._deadline)
 
     def _run(self, call: _Call, tries: int) -> Answer:
         is_open = False
         for number in range(1, tries + 1):
-            end = self._try(call)
+            try:
+                end = self._try(call)
+            except VendorError as error:  # it was not sent this time
+                if not is_open:
+                    raise
+                end = End(trouble=str(error).removeprefix(f"{error.call}: "), sent=False)
+                break
             if end.succeeded:
                 return self._answer(call, end)
             is_open = is_open or (end.is_open and call.effect is not Effect.READ)
@@ -237,19 +255,37 @@ class Transport:
             if pause is None:
                 break
             log.info("%s %s; again in %.1f s", call.name, end.what, pause)
-            self._wait(pause)
+            self.wait(pause)
             self.counters.retries += 1
         raise self._error(call, end, is_open=is_open)
 
     def _try(self, call: _Call) -> End:
-        self._wait(self._free_at - self.manners.monotonic())
-        self._free_at = self.manners.monotonic() + self.manners.interval
+        end = self._turn(call)
+        if end.status == 401 and self._renew:
+            self._renew()
+            self._auth(call.request)
+            end = self._turn(call)
+        return end
+
+    def _turn(self, call: _Call) -> End:
+        ticket = self._ticket(call)
         self.counters.calls += 1
         self.counters.writes += call.effect is not Effect.READ
         with _quiet():
             end = self._send(call.request)
+        self.pace.told(ticket, end, self.now())
         log.debug("%s %s", call.name, end.what)
         return end
+
+    def _ticket(self, call: _Call) -> int:
+        """Wait for a call's turn, as long as it is not too late then."""
+        wait = 0.0
+        while wait <= self.manners.longest_wait and (call.deadline is None or self.now() + wait <= call.deadline):
+            self.wait(wait)
+            wait, ticket = self.pace.ask(call.name, self.now(), urgent=self._urgent)
+            if not wait:
+                return ticket
+        raise VendorAwayError(call.name, f"not sent: put off for {wait:.0f} s", wait=wait)
 
     def _send(self, request: requests.PreparedRequest) -> End:
         environment = self._session.merge_environment_settings(request.url, {}, True, True, None)
@@ -263,8 +299,15 @@ class Transport:
         with response:
             return _read(response)
 
-    def _wait(self, seconds: float) -> None:
+    def now(self) -> float:
+        """Return the time of our clock, in seconds."""
+        return max(self.manners.monotonic(), self._rested_until)
+
+    def wait(self, seconds: float) -> None:
+        """Wait before the next call."""
         if seconds > 0:
+            # What was slept counts as what was meant, however coarse the clock.
+            self._rested_until = self.now() + seconds
             self.counters.waits += seconds
             self.manners.sleep(seconds)
 
@@ -275,7 +318,7 @@ class Transport:
             return None
         asked = end.wait
         if asked is not None:
-            return asked if asked <= self.manners.longest_wait else None
+            return asked if asked <= self.manners.longest_wait and call.deadline is None else None
         longest = min(self.manners.longest_wait, self.manners.backoff * 2.0 ** (number - 1))
         return longest * (0.5 + self.manners.random() / 2)
 
@@ -286,7 +329,7 @@ class Transport:
         except (ValueError, RecursionError):
             kind = VendorAnswerError if call.effect is Effect.READ else UnknownOutcomeError
         else:
-            return Answer(end.status or 0, end.headers, data)
+            return Answer(end.status or 0, end.headers, data, end.told_at)
         # Raised out here, because the parser's error would carry the whole body along.
         raise kind(call.name, f"answered {end.status} with something that is not JSON", status=end.status)
 
@@ -294,6 +337,7 @@ class Transport:
         said = fault(end.body)
         told, code = tellable(said.message, self._names), tellable_code(said.code)
         what = end.what + (f" ({code})" if code else "") + (f": {told}" if told else "")
+        what += self._where if end.is_unreached else ""
         kind: type[VendorError] = VendorRefusedError
         if is_open:
             kind, what = UnknownOutcomeError, f"{what}; it may have taken effect, so read before sending it again"
@@ -302,7 +346,7 @@ class Transport:
         elif end.trouble and end.sent:
             kind = VendorAnswerError
         kept = end.body[:KEPT_OF_ERROR].decode("utf-8", "replace")
-        return kind(call.name, what, status=end.status, code=code, body=kept, wait=end.wait)
+        return kind(call.name, what, status=end.status, code=code, body=kept, wait=end.wait, sent=end.sent)
 
 
 @contextmanager
@@ -316,7 +360,7 @@ def _quiet() -> Iterator[None]:
 
 def _filled(template: str, keys: Mapping[str, object], query: Mapping[str, str]) -> str:
     """Return the path and query of a template, which may have a query of its own."""
-    path = template.format_map({name: quote(str(value), safe="") for name, value in keys.items()})
+    path = template.format_map({name: quote(str(value), safe=":") for name, value in keys.items()})
     text = urlencode(query, quote_via=quote, safe="$")
     return path + ("&" if "?" in path else "?") + text if text else path
 

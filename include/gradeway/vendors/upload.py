@@ -26,10 +26,18 @@ OCTETS = "application/octet-stream"
 class FileBody:
     """A file as the body of one request: one part of a form, or the bare bytes if ``field`` is empty.
 
-    ``is_complete`` tells whether the service may have got all of it.
+    ``is_complete`` tells whether the service may have got all of it. ``beat`` is called with each piece.
     """
 
-    def __init__(self, file: BinaryIO, name: str, size: int, sha256: str, field: str = "") -> None:
+    def __init__(
+        self,
+        file: BinaryIO,
+        name: str,
+        size: int,
+        sha256: str,
+        field: str = "",
+        beat: Callable[[], object] = lambda: None,
+    ) -> None:
         """Prepare to send; nothing is read yet.
 
         Raises:
@@ -41,6 +49,7 @@ class FileBody:
         self.is_complete = False
         self._file, self._size, self._sha256 = file, size, sha256.lower()
         self._head = self._tail = b""
+        self._beat = beat
         self.content_type = OCTETS
         if field:
             boundary = secrets.token_hex(16)
@@ -63,6 +72,7 @@ class FileBody:
             digest.update(piece)
             left -= len(piece)
             yield held
+            self._beat()
             held = piece
         if msg := self._difference(left, digest.hexdigest()):
             raise FileChangedError(msg)

@@ -21,7 +21,7 @@ it is then. The server knows nothing of it until they are uploaded.
 - ``score`` of ``max``: what was reached so far; ``size`` (20000): how long the file is at least
 
 Seed: ``Exams`` (id, name), ``Participants`` (id, name), ``Sittings`` (exam, participant; id and
-accessCode are made up when missing). Identifiers are text.
+accessCode are made up when missing; availableTo, an instant). Identifiers are text.
 
 Bodies of faults (``body``): error, html, text, empty.
 """

@@ -47,6 +47,7 @@ class Sitting(Entity):
     """One participant's session of one exam."""
 
     access_code: str = ""
+    available_to: str | None = None
     exam: str
     participant: str
 

@@ -9,11 +9,10 @@ from pydantic import ValidationError
 from gradeway.errors import SettingsError
 from gradeway.sandbox.assessmentq.entities import SEEDED, Entity
 from gradeway.sandbox.documents import Document, Documents
+from gradeway.sandbox.names import person
 
 # Number, name, and how many sit it.
 EXAMS = ((1, "Anatomy final, exam hall", 300), (2, "Statics final, exam hall", 120), (3, "Anatomy final, resit", 12))
-FIRST_NAMES = ("Amara", "Bram", "Chiyo", "Dalia", "Emeka", "Fenna", "Goran", "Hana", "Iris", "Joris")
-LAST_NAMES = ("Okafor", "Vermeulen", "Tanaka")
 FIRST_PARTICIPANT = 510001
 
 
@@ -68,5 +67,4 @@ def _add(documents: Documents, name: str, entity: Entity) -> None:
 
 
 def _participant(number: int) -> Document:
-    first, last = FIRST_NAMES[number % len(FIRST_NAMES)], LAST_NAMES[number % len(LAST_NAMES)]
-    return {"id": str(FIRST_PARTICIPANT + number), "name": f"{first[0]}.{last}{number:02}".lower()}
+    return {"id": str(FIRST_PARTICIPANT + number), "name": person(number).login}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gradeway.sandbox.documents import Document
+from gradeway.sandbox.names import PEOPLE, person
 
 PUBLISHED = "2026-01-12T08:30:00Z"
 REGISTERED = "2025-09-01T06:00:00Z"
@@ -17,8 +18,6 @@ GROUPS = (
     (420003, "Statics 2026 lab", 420002),
     (430001, "Staff training", None),
 )
-FIRST_NAMES = ("Amara", "Bram", "Chiyo", "Dalia", "Emeka", "Fenna", "Goran", "Hana", "Iris", "Joris")
-LAST_NAMES = ("Okafor", "Vermeulen", "Tanaka")
 # The leaves of the groups, filled in turn.
 CLASSES = (410002, 410003, 410004, 420002, 420003)
 # Number, name, minutes, secure, saves answers, schedulable by.
@@ -51,7 +50,7 @@ def start() -> dict[str, list[Document]]:
         "MonitoringTypes": [_monitoring_type(*row) for row in MONITORING],
         "Assessments": [_assessment(*row) for row in ASSESSMENTS],
         "Groups": [_group(*row) for row in GROUPS],
-        "Participants": [_participant(number) for number in range(len(FIRST_NAMES) * len(LAST_NAMES))],
+        "Participants": [_participant(number) for number in range(PEOPLE)],
         "Administrators": _administrators(),
     }
 
@@ -111,14 +110,13 @@ def _group(number: int, name: str, parent: int | None) -> Document:
 
 
 def _participant(number: int) -> Document:
-    first, last = FIRST_NAMES[number % len(FIRST_NAMES)], LAST_NAMES[number % len(LAST_NAMES)]
-    name = f"{first[0]}.{last}".lower()
+    login, first, last = person(number)
     return {
         "ID": 510001 + number,
-        "Name": f"{name}{number:02}",
+        "Name": login,
         "FirstName": first,
         "LastName": last,
-        "PrimaryEmail": f"{name}{number:02}@example.org",
+        "PrimaryEmail": f"{login}@example.org",
         "PrimaryCountry": ("BE", "NL", "PT")[number % 3],
         "PreferredLang": "en-GB",
         "RegistrationDateTime": REGISTERED,

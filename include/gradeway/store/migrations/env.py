@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from gradeway.store import custody, exams  # noqa: F401  their tables are among the metadata
+from gradeway.store import custody, exams, publish  # noqa: F401  their tables are among the metadata
 from gradeway.store.engine import VERSION_TABLE
 from gradeway.store.models import Base
 
