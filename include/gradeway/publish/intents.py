@@ -38,6 +38,7 @@ SENDING = [
     reason.value
     for reason in (
         PublishReason.OUTCOME_UNKNOWN,
+        PublishReason.ASSIGNMENT_LOST,
         PublishReason.ANSWER_DIFFERS,
         PublishReason.REFUSED,
         PublishReason.GRADE_REFUSED,

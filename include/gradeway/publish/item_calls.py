@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
+
+from sqlalchemy import select
 
 from gradeway.publish.items import have_of, have_symbols
 from gradeway.publish.plan import BLANK
@@ -23,8 +25,8 @@ CHANGED_THERE = "it has changed there since the plan"
 THERE_ALREADY = "it is there already"
 INSTANTS = {"due", "start", "end"}
 UNSEEN = {"available"}  # what a column is made with, and is not compared
-# What an assignment's intent has as its before: the columns of the same name that are not the one it makes.
-SAME_NAME = "same_name"
+# What an assignment's intent has as its before: the columns that are there already, so not the one it makes.
+SEEN = "seen"
 # The rules by which a column that somebody makes before us is taken over, and none is made beside it.
 BY_NAME = {Provisioning.NAME, Provisioning.ONCE}
 
@@ -102,11 +104,10 @@ class ItemCalls:
         return lambda: self._answered(intent, survey, self._client.create_column(survey.key, values))
 
     def _assign_call(self, intent: PublishIntent, survey: Survey) -> Call:
-        # Learn knows no identifier of ours by which to find it: so all others are noted.
-        others = _named(intent, survey)
-        if others and self._settings.assignment_provisioning in BY_NAME:
+        if self._settings.assignment_provisioning in BY_NAME and _named(intent, survey):
             raise ChangedThereError(THERE_ALREADY)
-        intent.before = {SAME_NAME: others}
+        # Learn knows no identifier of ours by which to find it: so all others are noted.
+        intent.before = {SEEN: list(survey.columns)}
         typed = self._typed(intent, survey)
         values: AssignmentValues = typed | {"title": typed.pop("name")}
         if parent := self._folder(survey, intent.after["folder"]):
@@ -227,14 +228,22 @@ class ItemCalls:
         return Stands(there.id) if there and have_symbols(there) == intent.after["symbols"] else None
 
     def _assigned(self, intent: PublishIntent, survey: Survey) -> Stands | None:
-        """Find an assignment by its name, as one that was not there before and is none of ours yet."""
+        return _first(each for each in self._new(intent, survey) if each.name == intent.after["name"])
+
+    def may_be(self, intent: PublishIntent, survey: Survey) -> list[str]:
+        """Return the names of what may be there from a call that had no effect by its name: somebody renames things."""
+        if intent.action != Action.ASSIGN:
+            return []
+        with self._store.session() as session:
+            names = select(GradeColumn.name).where(GradeColumn.course_id == intent.course_id)
+            ours = set(session.scalars(names))
+        return sorted(each.name for each in self._new(intent, survey) if each.name not in ours)
+
+    def _new(self, intent: PublishIntent, survey: Survey) -> Iterator[Column]:
+        """Yield the assignments that were not there before an intent's call and are none of ours yet."""
         ours = items(self._store, LEARN, intent.course_id, Kind.COLUMN).values()
-        others = {item.remote_id for item in ours}.union((intent.before or {}).get(SAME_NAME, ()))
-        return _first(
-            each
-            for each in survey.columns.values()
-            if each.name == intent.after["name"] and each.content_id and each.id not in others
-        )
+        others = {item.remote_id for item in ours}.union((intent.before or {}).get(SEEN, ()))
+        return (each for each in survey.columns.values() if each.content_id and each.id not in others)
 
     def _effect_on_column(self, intent: PublishIntent, survey: Survey) -> Stands | None:
         remote_id = self._remote_id(intent)

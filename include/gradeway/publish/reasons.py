@@ -242,6 +242,12 @@ class PublishReason(OutcomeReason):
         "an earlier call got no answer, and may still take effect",
         "the next run finds out, once GRADEWAY_PUBLISH_GRACE_SECONDS are over; nothing is sent twice before",
     )
+    ASSIGNMENT_LOST = (
+        "ASSIGNMENT_LOST",
+        Outcome.UNKNOWN,
+        "the call that makes the assignment got no answer, and the course has a new one that may be it, renamed",
+        "give the assignment that is meant the name that it has here; if none there is, make one of that name there",
+    )
 
 
 # They keep nothing else from being published.

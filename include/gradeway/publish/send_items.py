@@ -56,7 +56,7 @@ class ItemSender:
         """
         for intent in intents.of_items(self._store, targets.keys(), State.SENT, State.UNKNOWN):
             try:
-                self._settle(intent, self._calls.effect(intent, self._look(self._asking, targets[intent.plan_id])))
+                self._settle(intent, self._look(self._asking, targets[intent.plan_id]))
             except RefusedError as refused:
                 self._end(Ended(intent, State.FAILED, reason=refused.reason, detail=refused.detail))
             except VendorRefusedError as error:
@@ -66,13 +66,20 @@ class ItemSender:
             except VendorError as error:
                 self._away.leave(intent.course_id, error)
 
-    def _settle(self, intent: PublishIntent, stands: Stands | None) -> None:
-        if stands:
+    def _settle(self, intent: PublishIntent, survey: Survey) -> None:
+        if stands := self._calls.effect(intent, survey):
             self._end(Ended(intent, State.DONE), stands)
         elif intents.is_over(intent, self._settings.publish_grace_seconds):
-            intents.not_sent(self._store, LEARN, [intent])
+            self._over(intent, ", ".join(self._calls.may_be(intent, survey)))
         elif intent.state == State.SENT:
             self._end(Ended(intent, State.UNKNOWN, reason=PublishReason.OUTCOME_UNKNOWN, detail=intents.KILLED))
+
+    def _over(self, intent: PublishIntent, found: str) -> None:
+        """Let a call that had no effect be made again, or ask a person whether something ``found`` is its effect."""
+        if not found:
+            intents.not_sent(self._store, LEARN, [intent])
+        elif found != intent.detail:
+            self._end(Ended(intent, State.UNKNOWN, reason=PublishReason.ASSIGNMENT_LOST, detail=found))
 
     def send_all(self, targets: Mapping[int, Target]) -> None:
         """Send what is open.
