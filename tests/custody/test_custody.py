@@ -452,7 +452,22 @@ def test_a_refused_account_is_an_error_and_loses_nothing(
         with pytest.raises(VendorRefusedError, match="401"):
             pc.go_on()
     assert (pc.states(), pc.names(), pc.uploads(content)) == ({"waiting": 1}, ["exam.aqr"], [])
+    assert pc.reach().online
+    assert "answered 401" in pc.reach().detail
     assert make_pc(empty_store).go_on().outcomes == {"final": 1}
+    assert taken(hall, content) == [1]
+    assert pc.reach().detail == ""
+
+
+def test_a_refused_account_that_only_asked_leaves_the_file_free_for_the_right_one(
+    make_pc: MakePc, empty_store: str, hall: Hall, sitting: str, folder: Path
+) -> None:
+    keeper = Keeper.as_archive(folder / "archive")
+    pc = make_pc(empty_store, "collected", keeper=keeper, password="another")
+    content = pc.play(sitting, "start", "finish")
+    with pytest.raises(VendorRefusedError, match="401"):
+        pc.go_on()
+    assert make_pc(empty_store, "collected", keeper=keeper).go_on().outcomes == {"final": 1}
     assert taken(hall, content) == [1]
 
 
@@ -528,16 +543,20 @@ def replace_by_pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
-@pytest.mark.parametrize("number", [1, 2], ids=["read", "sent"])
+@pytest.mark.parametrize(("is_collected", "number"), [(False, 1), (True, 1), (True, 2)], ids=["copied", "read", "sent"])
 @pytest.mark.parametrize("meddle", [rewrite, Path.unlink, replace_by_folder, replace_by_link, replace_by_pipe])
 def test_a_file_that_changes_while_it_is_read_or_sent(
-    pc: Pc,
+    make_pc: MakePc,
+    empty_store: str,
+    folder: Path,
     hall: Hall,
     sittings: Iterator[str],
     monkeypatch: pytest.MonkeyPatch,
     meddle: Callable[[Path], object],
+    is_collected: bool,
     number: int,
 ) -> None:
+    pc = collecting(make_pc, empty_store, folder) if is_collected else make_pc(empty_store)
     content = pc.play(next(sittings), "start", "finish", place="a.aqr")
     opening(monkeypatch, number, meddle)
     done = pc.go_on()
@@ -558,7 +577,11 @@ def test_a_file_that_changes_while_it_is_read_or_sent(
     assert sent(hall, content) == taken(hall, content) == [1]
 
 
-def test_a_file_that_grows_while_it_is_sent(pc: Pc, hall: Hall, sitting: str) -> None:
+@pytest.mark.parametrize("is_collected", [False, True])
+def test_a_file_that_grows_while_it_is_sent(
+    make_pc: MakePc, empty_store: str, folder: Path, hall: Hall, sitting: str, is_collected: bool
+) -> None:
+    pc = collecting(make_pc, empty_store, folder) if is_collected else make_pc(empty_store)
     content = pc.play(sitting, "start", size=300_000)
     real = pc.client.upload
 
@@ -567,11 +590,29 @@ def test_a_file_that_grows_while_it_is_sent(pc: Pc, hall: Hall, sitting: str) ->
         return real(open_file, *rest)
 
     pc.client.upload = upload  # type: ignore[method-assign]
-    assert not pc.go_on().outcomes
+    assert pc.go_on().outcomes == ({} if is_collected else {"in progress": 1})
     del pc.client.upload
     newer = pc.path().read_bytes()
     assert pc.go_on().outcomes == {"in progress": 1}
-    assert (taken(hall, content, newer), pc.names()) == ([0, 1], ["exam.aqr"])
+    assert (taken(hall, content, newer), pc.names()) == ([not is_collected, 1], ["exam.aqr"])
+
+
+def test_a_file_is_not_held_open_while_it_is_sent_so_that_its_player_can_replace_it(
+    pc: Pc, hall: Hall, sitting: str
+) -> None:
+    content = pc.play(sitting, "start", "finish", size=300_000)
+    real, held = pc.client.upload, []
+
+    def upload(open_file: Callable[[], BinaryIO], *rest: Any) -> Any:  # noqa: ANN401
+        return real(lambda: seen(open_file()), *rest)
+
+    def seen(stream: BinaryIO) -> BinaryIO:
+        held.extend(each for each in OPEN_FILES.iterdir() if each.resolve() == pc.path().resolve())
+        return stream
+
+    pc.client.upload = upload  # type: ignore[method-assign]
+    assert pc.go_on().outcomes == {"final": 1}
+    assert (held, taken(hall, content)) == ([], [1])
 
 
 def test_a_file_is_written_to_between_the_answer_and_its_end(pc: Pc, hall: Hall, sitting: str) -> None:

@@ -182,6 +182,7 @@ class Custody:
                 is_reached = self.send(file, done)
         except (VendorAnswerError, VendorRefusedError) as error:
             if is_for_all(error):
+                ledger.reach(self._store, online=True, detail=str(error))
                 raise
             return self._sender.blame(error, file, done)
         return is_reached
@@ -233,15 +234,21 @@ class Custody:
             return self._sender.send(file, content, done)
 
     def _content(self, file: ResultFile, held: ExitStack) -> Content:
-        """Return the bytes of a file, a copy of them if it does not stand still."""
-        if file.place not in self._restless:
-            seen = Seen(file.place, file.size, file.modified_ns)
+        """Return the bytes of a file; a copy of them if it does not stand still, or its exam's player may replace it.
+
+        Sending may last longer than the player leaves it alone, and what is open cannot be replaced everywhere.
+        """
+        seen, is_restless = Seen(file.place, file.size, file.modified_ns), file.place in self._restless
+        if self._keeper.collects and not is_restless:
             sha256 = files.digest(self._folder, seen)
             return Content(seen, sha256, partial(files.open_file, self._folder / seen.place))
         copy = held.enter_context(SpooledTemporaryFile(IN_MEMORY))  # noqa: SIM115  it is closed by whoever holds it
-        seen, sha256 = files.copy(self._folder, file.place, copy)
-        ledger.renew(self._store, file, seen)
-        self._moving[file.place] = self._monotonic()  # the next copy is made after as long a time
+        if is_restless:
+            seen, sha256 = files.copy(self._folder, file.place, copy)
+            ledger.renew(self._store, file, seen)
+            self._moving[file.place] = self._monotonic()  # the next copy is made after as long a time
+        else:
+            sha256 = files.digest(self._folder, seen, copy)
         copy.seek(0)
         return Content(seen, sha256, lambda: cast("BinaryIO", copy))
 

@@ -133,13 +133,19 @@ class Sender:
         return True
 
     def _send_first(self, file: ResultFile, content: Content, done: Pass) -> bool:
-        """Send bytes that we never sent, unless the server has them from somebody else."""
+        """Send bytes that we never sent, unless the server has them from somebody else.
+
+        Raises:
+            VendorError: as `send`; nothing is sent.
+        """
         if not self._asks_first:
             return self._send(file, content, done)
         try:
             found = self._client.received(content.sha256)
-        except VendorAwayError as error:
+        except VendorError as error:
             ledger.give_up(self._store, content.sha256)
+            if not isinstance(error, VendorAwayError):
+                raise
             return self._is_away(error, file, done)
         if found is None:
             return self._send(file, content, done)
