@@ -58,7 +58,8 @@ def test_a_store_that_cannot_be_reached_is_2_without_its_password(
     monkeypatch.setenv("GRADEWAY_DATABASE_URL", NOWHERE)
     result = run(*command)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == "gradeway: the store cannot be reached (OperationalError); check GRADEWAY_DATABASE_URL\n"
+    where = "the store postgresql+psycopg://clerk:***@127.0.0.1:1/gradeway"
+    assert result.stderr == f"gradeway: {where} cannot be reached (OperationalError); check GRADEWAY_DATABASE_URL\n"
 
 
 @pytest.mark.parametrize(

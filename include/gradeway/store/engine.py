@@ -156,7 +156,8 @@ class Store:
             return _full(folder)
         if is_damaged(error):
             return f"the store {make_url(self.url).database} is damaged: put a backup in its place, or move it away"
-        return f"the store cannot be reached ({type(error.orig).__name__}); check GRADEWAY_DATABASE_URL"
+        where = make_url(self.url).set(query={}).render_as_string()
+        return f"the store {where} cannot be reached ({type(error.orig).__name__}); check GRADEWAY_DATABASE_URL"
 
     def _make_file(self) -> None:
         """Make the file of a SQLite store, which nobody else may read: there are grades in it."""
