@@ -27,7 +27,7 @@ run: setup ## Leave Airflow running here until Ctrl-C
 	@$(PY) -m gradeway.orchestration.run
 
 test: lint ## Lint, then run every test
-	@$(PY) -m pytest --ignore tests/e2e --numprocesses auto --maxprocesses 4 --dist loadscope
+	@$(PY) -m pytest --ignore tests/e2e --numprocesses auto --dist loadscope
 	@$(PY) -m pytest tests/e2e
 
 lint: setup ## Check style, format and types

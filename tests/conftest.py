@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from collections.abc import Iterator
@@ -33,6 +34,14 @@ os.environ |= {
     # A test that forgets to name a home must not touch the developer's own.
     "GRADEWAY_HOME": f"{_AIRFLOW_HOME.name}/gradeway",
 }
+# With an Airflow in memory, looking for garbage as often as usual takes a tenth of the time of all tests.
+gc.set_threshold(200_000, 50, 100)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Use a process more than there are cores: each now and then waits for a sandbox or a database of its own."""
+    return min((os.cpu_count() or 1) + 1, 4)
 
 
 @pytest.fixture(scope="session")

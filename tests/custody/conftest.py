@@ -15,6 +15,7 @@ from custody.pcs import MakePc, Pc, client_of
 from fixtures.sandboxes import Hall, running_hall
 from gradeway import clock
 from gradeway.store.engine import Store
+from loading.installations import of_either_kind
 from sessions.exams import Clock
 
 NUMBERS = count(510001)
@@ -85,6 +86,12 @@ def passing(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> Iterator[TwoClocks]:
 
 
 @pytest.fixture
+def empty_store(request: pytest.FixtureRequest) -> str:
+    """The URL of a store with tables and nothing in them, on either kind of database."""
+    return of_either_kind(request)
+
+
+@pytest.fixture
 def make_pc(hall: Hall, folder: Path) -> Iterator[MakePc]:
     """Make an exam PC in a store: its own folder, and a client with its own profile."""
     made: list[Pc] = []
@@ -105,7 +112,7 @@ def make_pc(hall: Hall, folder: Path) -> Iterator[MakePc]:
 
 @pytest.fixture
 def pc(make_pc: MakePc, empty_store: str) -> Pc:
-    """An exam PC; once on each kind of database."""
+    """An exam PC, with a store on either kind of database."""
     return make_pc(empty_store)
 
 

@@ -72,7 +72,7 @@ def environment(school: Hall, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def run(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, in_haste: None) -> Run:
     """Run a command as a shell would."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

@@ -45,6 +45,7 @@ from gradeway.results.offline import collect
 from gradeway.store import tenants
 from gradeway.store.custody import ASSESSMENTQ
 from gradeway.vendors.assessmentq import AssessmentQ
+from loading.installations import BOTH_KINDS
 from sessions.exams import Clock
 from vendors.profiles import DROPPED
 
@@ -56,6 +57,7 @@ FULL = OperationalError("", {}, Exception("database or disk is full"))
 # --- the life of a file on an exam PC ---
 
 
+@BOTH_KINDS
 def test_the_life_of_a_file(pc: Pc, hall: Hall, sitting: str, passing: Clock) -> None:
     begun = pc.play(sitting, "start")
     assert pc.go_on().outcomes == {"in progress": 1}

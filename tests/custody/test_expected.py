@@ -168,7 +168,7 @@ def school(tmp_path: Path) -> Iterator[Hall]:
 
 @pytest.fixture
 def here(school: Hall, folder: Path, empty_store: str) -> Iterator[Pc]:
-    """Its collected files; once on each kind of database."""
+    """Its collected files."""
     with client_of(school) as client:
         pc = Pc(school, Store(empty_store), folder / "collected", client)
         yield pc

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -38,10 +40,15 @@ def intake(home: Path) -> Iterator[Intake]:
 
 
 @pytest.fixture
-def run(dagbag: DagBag, home: Path) -> Callable[..., Ran]:
-    """Run a DAG to its end."""
+def run(dagbag: DagBag, home: Path, in_haste: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
+    """Run a DAG to its end; Airflow looks often whether something is to be done, and tries again at once."""
+    sleep = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: sleep(min(seconds, 0.05)))
 
     def test(dag_id: str, **conf: object) -> Ran:
-        return Ran(dagbag.dags[dag_id].test(run_conf=conf))
+        dag = dagbag.dags[dag_id]
+        for task in dag.tasks:
+            task.retry_delay = timedelta(0)
+        return Ran(dag.test(run_conf=conf))
 
     return test

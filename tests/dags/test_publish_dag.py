@@ -19,6 +19,7 @@ from gradeway import clock
 from gradeway.errors import BrakeError, ReasonMissingError
 from gradeway.intake import Intake
 from gradeway.orchestration import publish
+from gradeway.publish import run as publisher
 from gradeway.sandbox.learn.start import courses
 from gradeway.store.lock import SEND, alone
 from gradeway.store.publish import ComparedCourse, GradeConflict, GradeReceipt, PublishIntent
@@ -42,12 +43,12 @@ def drop(intake: Intake, name: str, *rows: str) -> None:
     (intake.zone.inbox("grades") / name).write_text("".join(f"{row}\n" for row in rows))
 
 
-def land(intake: Intake, run: Run, scores: dict[str, object]) -> None:
+def land(intake: Intake, scores: dict[str, object]) -> None:
     """Load a column and grades in it."""
     drop(intake, "c.colnc", "courseId|name|points", "ART1|Oral|20")
     values = (f"ART1|{learner}|Oral|{score}" for learner, score in scores.items())
     drop(intake, "v.colncval", "courseId|userId|name|value", *values)
-    run("load_grades")
+    intake.sweep()
 
 
 def grades(site: Site) -> dict[str, str]:
@@ -71,7 +72,7 @@ def asked() -> list[dict[str, str]]:
 
 
 def test_a_run_by_hand_is_dry_unless_told_otherwise(intake: Intake, site: Site, run: Run) -> None:
-    land(intake, run, dict.fromkeys(LEARNERS[:10], 7))
+    land(intake, dict.fromkeys(LEARNERS[:10], 7))
     dry = run("publish_gradebook")
     assert (dry.run.state, dry.states["apply"], dry.states["ask"]) == ("success", "skipped", "skipped")
     assert dry.result("plan") == {"courses": 1, "calls": 11, "held": 0, "paused": False}
@@ -80,7 +81,7 @@ def test_a_run_by_hand_is_dry_unless_told_otherwise(intake: Intake, site: Site, 
 
 def test_grades_are_published_once(intake: Intake, site: Site, run: Run) -> None:
     scores = {learner: number / 2 for number, learner in enumerate(LEARNERS, 1)}
-    land(intake, run, scores)
+    land(intake, scores)
     first = run("publish_gradebook", dry_run=False)
     assert first.run.state == "success"
     assert first.result("apply")["outcomes"] == {"CREATED": 41}
@@ -94,9 +95,9 @@ def test_grades_are_published_once(intake: Intake, site: Site, run: Run) -> None
 
 
 def test_what_is_too_much_waits_for_a_person_and_keeps_nothing_else_back(intake: Intake, site: Site, run: Run) -> None:
-    land(intake, run, dict.fromkeys(LEARNERS[:30], 15))
+    land(intake, dict.fromkeys(LEARNERS[:30], 15))
     run("publish_gradebook", dry_run=False)
-    land(intake, run, dict.fromkeys(LEARNERS[:20], 3) | dict.fromkeys(LEARNERS[30:], 12))
+    land(intake, dict.fromkeys(LEARNERS[:20], 3) | dict.fromkeys(LEARNERS[30:], 12))
     before = len(asked())
     held = run("publish_gradebook", dry_run=False)
     assert (held.run.state, held.states["apply"]) == ("success", "success")
@@ -121,9 +122,9 @@ def test_what_is_too_much_waits_for_a_person_and_keeps_nothing_else_back(intake:
 def test_an_approval_without_a_reason_is_none_and_is_asked_for_again(
     intake: Intake, site: Site, run: Run, monkeypatch: pytest.MonkeyPatch, given: dict[str, object]
 ) -> None:
-    land(intake, run, dict.fromkeys(LEARNERS[:10], 15))
+    land(intake, dict.fromkeys(LEARNERS[:10], 15))
     run("publish_gradebook", dry_run=False)
-    land(intake, run, dict.fromkeys(LEARNERS[:10], 3))
+    land(intake, dict.fromkeys(LEARNERS[:10], 3))
     run("publish_gradebook", dry_run=False)
     before, plan = len(asked()), asked()[-1]["plan"]
     with pytest.raises(ReasonMissingError, match="the next run asks again"):
@@ -140,9 +141,9 @@ def test_a_question_leads_to_the_page_with_every_call(
     intake: Intake, site: Site, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.school.example/air/")
-    land(intake, run, dict.fromkeys(LEARNERS[:10], 15))
+    land(intake, dict.fromkeys(LEARNERS[:10], 15))
     run("publish_gradebook", dry_run=False)
-    land(intake, run, dict.fromkeys(LEARNERS[:10], 3))
+    land(intake, dict.fromkeys(LEARNERS[:10], 3))
     run("publish_gradebook", dry_run=False)
     question = asked()[-1]
     page = f"https://airflow.school.example/air/gradeway/gradebook/plans/{question['plan']}"
@@ -155,7 +156,7 @@ def test_without_a_connection_nothing_is_done(intake: Intake, run: Run) -> None:
 
 
 def test_a_refused_call_is_told_and_keeps_no_other_back(intake: Intake, site: Site, run: Run) -> None:
-    land(intake, run, dict.fromkeys(LEARNERS[:5], 7))
+    land(intake, dict.fromkeys(LEARNERS[:5], 7))
     site.act("faults", [{"match": "PATCH */users/*", "kind": "status", "status": 400}])
     ran = run("publish_gradebook", dry_run=False)
     assert (ran.run.state, ran.states["apply"], ran.states["done"]) == ("failed", "failed", "upstream_failed")
@@ -163,9 +164,9 @@ def test_a_refused_call_is_told_and_keeps_no_other_back(intake: Intake, site: Si
 
 
 def test_what_a_teacher_changed_meanwhile_is_no_failure(intake: Intake, site: Site, run: Run) -> None:
-    land(intake, run, {LEARNERS[0]: 7, LEARNERS[1]: 8})
+    land(intake, {LEARNERS[0]: 7, LEARNERS[1]: 8})
     run("publish_gradebook", dry_run=False)
-    land(intake, run, {LEARNERS[0]: 17, LEARNERS[1]: 18})
+    land(intake, {LEARNERS[0]: 17, LEARNERS[1]: 18})
     run("publish_gradebook", dry_run=True)
     site.play("ART1", "grade", column="Oral", user=LEARNERS[0], score=5)
     ran = run("publish_gradebook", dry_run=False)
@@ -176,7 +177,7 @@ def test_what_a_teacher_changed_meanwhile_is_no_failure(intake: Intake, site: Si
 def test_what_a_teacher_changed_is_found_the_next_night_though_nothing_changed_here(
     intake: Intake, site: Site, run: Run
 ) -> None:
-    land(intake, run, {LEARNERS[0]: 7})
+    land(intake, {LEARNERS[0]: 7})
     assert run("publish_gradebook", dry_run=False).result("compare_all")["courses"] == 0, "it was compared just now"
     site.play("ART1", "grade", column="Oral", user=LEARNERS[0], score=5)
     conflicts = select(func.count()).select_from(GradeConflict)
@@ -189,10 +190,13 @@ def test_what_a_teacher_changed_is_found_the_next_night_though_nothing_changed_h
     assert grades(site) == {LEARNERS[0]: "5"}
 
 
-def test_what_is_approved_while_another_run_sends_is_left_to_the_next(intake: Intake, site: Site, run: Run) -> None:
-    land(intake, run, dict.fromkeys(LEARNERS[:20], 15))
+def test_what_is_approved_while_another_run_sends_is_left_to_the_next(
+    intake: Intake, site: Site, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "alone", lambda store, what, _patience: alone(store, what))
+    land(intake, dict.fromkeys(LEARNERS[:20], 15))
     run("publish_gradebook", dry_run=False)
-    land(intake, run, dict.fromkeys(LEARNERS[:20], 3))
+    land(intake, dict.fromkeys(LEARNERS[:20], 3))
     run("publish_gradebook", dry_run=False)
     plan = asked()[-1]["plan"]
     publish.approve(plan, {"responded_by_user": {"name": "admin"}, "params_input": {"reason": "regraded"}})
@@ -221,7 +225,7 @@ def taken(folder: Path) -> dict[str, int]:
 
 
 def test_files_are_written_stage_by_stage_without_a_connection(outgoing: Path, intake: Intake, run: Run) -> None:
-    land(intake, run, dict.fromkeys(LEARNERS[:30], 15))
+    land(intake, dict.fromkeys(LEARNERS[:30], 15))
     dry = run("publish_gradebook")
     assert (dry.states["apply"], dry.result("plan")["calls"], taken(outgoing)) == ("skipped", 31, {})
     first = run("publish_gradebook", dry_run=False)
@@ -231,7 +235,7 @@ def test_files_are_written_stage_by_stage_without_a_connection(outgoing: Path, i
     second = run("publish_gradebook", dry_run=False)
     assert second.result("apply") == {"outcomes": {"CREATED": 30}, "paused": False}
     assert taken(outgoing) == {".colncval": 30}
-    land(intake, run, dict.fromkeys(LEARNERS[:20], 3))
+    land(intake, dict.fromkeys(LEARNERS[:20], 3))
     before = len(asked())
     held = run("publish_gradebook", dry_run=False)
     assert (held.run.state, held.result("plan")["held"], taken(outgoing)) == ("success", 20, {})
@@ -245,7 +249,7 @@ def test_files_are_written_stage_by_stage_without_a_connection(outgoing: Path, i
 
 
 def test_a_folder_in_trouble_fails_the_task_and_the_next_run_goes_on(outgoing: Path, intake: Intake, run: Run) -> None:
-    land(intake, run, dict.fromkeys(LEARNERS[:5], 7))
+    land(intake, dict.fromkeys(LEARNERS[:5], 7))
     outgoing.rmdir()
     ran = run("publish_gradebook", dry_run=False)
     assert (ran.run.state, ran.states["plan"], ran.states["apply"]) == ("failed", "failed", "success")

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from sqlalchemy import text
@@ -19,6 +20,9 @@ from loading.world import World, own_engine
 
 MEMORY = Path("/dev/shm")  # noqa: S108  only the name of a folder, in which we make one of our own
 MakeWorld = Callable[..., World]
+KINDS = ("sqlite", "postgresql")
+# For tests that otherwise run on either kind.
+BOTH_KINDS = pytest.mark.parametrize("empty_store", KINDS, indirect=True)
 
 
 @contextmanager
@@ -69,10 +73,21 @@ def sqlite_store(sqlite_template: Path, folder: Path) -> str:
     return f"sqlite:///{path}"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+def of_kind(request: pytest.FixtureRequest, kind: str) -> str:
+    """The URL of a store with tables and nothing in them, on a kind of database."""
+    return str(request.getfixturevalue("sqlite_store" if kind == "sqlite" else "postgres_store"))
+
+
+def of_either_kind(request: pytest.FixtureRequest) -> str:
+    """As ``of_kind``: of the kind that a test is marked with, else by its name, so that each sees half of them."""
+    by_name = KINDS[crc32(request.node.nodeid.encode()) % len(KINDS)]
+    return of_kind(request, getattr(request, "param", by_name))
+
+
+@pytest.fixture(params=KINDS)
 def empty_store(request: pytest.FixtureRequest) -> str:
     """The URL of a store with tables and nothing in them; once on each kind of database."""
-    return str(request.getfixturevalue("sqlite_store" if request.param == "sqlite" else "postgres_store"))
+    return of_kind(request, request.param)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from fixtures.sandboxes import Site, running_site
 from gradeway import clock
 from gradeway.sandbox.learn.start import courses
-from loading.installations import MakeWorld
+from loading.installations import MakeWorld, of_either_kind
 from loading.world import World
 from publish.file_scene import FileScene
 from publish.scene import MakeScene, Scene
@@ -49,6 +49,12 @@ def site_seed() -> dict[str, list[dict[str, Any]]]:
     for user in seed["Users"]:
         user["externalId"] = f"S-{user['userName']}"
     return seed
+
+
+@pytest.fixture
+def empty_store(request: pytest.FixtureRequest) -> str:
+    """The URL of a store with tables and nothing in them, on either kind of database."""
+    return of_either_kind(request)
 
 
 class Sites:
@@ -119,13 +125,13 @@ def make_scene(make_world: MakeWorld, make_course: MakeCourse) -> MakeScene:
 
 @pytest.fixture
 def scene(make_scene: MakeScene) -> Scene:
-    """A Classic course; once on each kind of database."""
+    """A Classic course."""
     return make_scene()
 
 
 @pytest.fixture
 def ultra(make_scene: MakeScene) -> Scene:
-    """An Ultra course; once on each kind of database."""
+    """An Ultra course."""
     return make_scene("Ultra")
 
 
@@ -166,7 +172,7 @@ def with_importer(template: Path, folder: Path, make: MakeWorld, **given: object
 
 @pytest.fixture
 def make_files(make_world: MakeWorld, sqlite_template: Path, folder: Path) -> Iterator[Callable[..., FileScene]]:
-    """Make a scene with an importer; once on each kind of database."""
+    """Make a scene with an importer."""
     made: list[FileScene] = []
 
     def make(**given: object) -> FileScene:

@@ -13,7 +13,7 @@ from gradeway.publish.due import due_courses, unseen_courses
 from gradeway.store.engine import Store
 from gradeway.store.models import Course, Grade, GradeColumn
 from gradeway.store.publish import LEARN
-from loading.installations import MakeWorld
+from loading.installations import BOTH_KINDS, MakeWorld
 from publish.big_term import Term
 from publish.scene import Scene
 
@@ -42,6 +42,7 @@ def settled(scene: Scene) -> Scene:
     return scene
 
 
+@BOTH_KINDS
 @pytest.mark.parametrize("event", EVENTS)
 def test_what_changes_in_a_course_makes_just_that_course_due_until_it_is_published(settled: Scene, event: str) -> None:
     EVENTS[event](settled)

@@ -21,11 +21,11 @@ from gradeway.publish.run import LearnPublisher, Planning
 from gradeway.settings import Settings
 from gradeway.store.exams import Plan
 from gradeway.store.publish import PublishIntent
-from gradeway.vendors import transport
 from loading.world import World
 from publish.scene import Scene
 from publish.trouble import heal, spoil
 
+pytestmark = pytest.mark.usefixtures("in_haste")
 Run = Callable[..., Result]
 
 
@@ -40,12 +40,7 @@ def made(monkeypatch: pytest.MonkeyPatch, settings: Settings, site: Site) -> Run
     monkeypatch.setenv("AIRFLOW_CONN_GRADEWAY_LEARN", json.dumps(connection | login))
     monkeypatch.setenv("GRADEWAY_HOME", str(settings.home))
     monkeypatch.setenv("GRADEWAY_DATABASE_URL", settings.database_url)
-    monkeypatch.setattr(transport.Manners, "__init__", quick(transport.Manners.__init__))
     return lambda *words: CliRunner().invoke(main, list(words))
-
-
-def quick(real: Callable[..., None]) -> Callable[..., None]:
-    return lambda self, **given: real(self, **given | {"interval": 0})
 
 
 def document(result: Result) -> dict[str, Any]:

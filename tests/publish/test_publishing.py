@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from gradeway.store.publish import GradeReceipt, PublishedItem, PublishIntent
+from loading.installations import BOTH_KINDS
 from publish.scene import Scene
 
+pytestmark = BOTH_KINDS
 SCHEMA = "Letters|A=90:B=80:F=0|"
 DUE = "2026-12-01"
 

@@ -20,11 +20,13 @@ from gradeway.store.publish import (
     PublishProblem,
     State,
 )
+from loading.installations import BOTH_KINDS
 from loading.world import World
 from publish.conftest import LEARNERS
 from publish.scene import Scene
 from sessions.exams import Clock
 
+pytestmark = BOTH_KINDS
 DAY = 86_400
 NOTHING = {"calls": 0, "problems": 0, "conflicts": 0, "days_of_calls": 0}
 

@@ -13,7 +13,6 @@ from click.testing import CliRunner, Result
 from fixtures.sandboxes import Sandbox, running
 from gradeway.cli import main
 from gradeway.store.engine import Store
-from gradeway.vendors import transport
 from sessions.exams import change, hours, put, session
 
 Run = Callable[..., Result]
@@ -21,19 +20,14 @@ GROUP = "Nursing 1A"
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_haste: None) -> Iterator[Sandbox]:
     with running(tmp_path) as made:
         connection = {
             "conn_type": "http", "host": made.url, "login": "sandbox", "password": "sandbox",
             "extra": {"administrator": 101},
         }  # fmt: skip
         monkeypatch.setenv("AIRFLOW_CONN_GRADEWAY_QUESTIONMARK", json.dumps(connection))
-        monkeypatch.setattr(transport.Manners, "__init__", quick(transport.Manners.__init__))
         yield made
-
-
-def quick(real: Callable[..., None]) -> Callable[..., None]:
-    return lambda self, **given: real(self, **{"interval": 0} | given)
 
 
 @pytest.fixture
