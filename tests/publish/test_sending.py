@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from requests import PreparedRequest
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
+from gradeway import clock
 from gradeway.publish import send_grades
+from gradeway.store.models import Grade as StoredGrade
 from gradeway.store.models import GradeColumn
 from gradeway.store.publish import GradeConflict, GradeReceipt, PublishedItem, PublishIntent, PublishProblem
 from gradeway.vendors.ending import End
@@ -75,28 +77,37 @@ def test_the_answer_is_the_receipt(oral: Scene) -> None:
     assert [learners[each.intent_id] for each in receipts] == [each.learner_id for each in receipts]
 
 
-def test_an_answer_that_shows_another_grade_is_told_and_nothing_is_sent_again(
-    oral: Scene, monkeypatch: pytest.MonkeyPatch
+def test_what_the_gradebook_makes_of_a_grade_is_told_not_sent_again_and_goes_with_ours(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = Learn.patch_grade
 
     def patch_grade(*given: Any, **named: Any) -> Grade:  # noqa: ANN401
         grade = real(*given, **named)
-        if grade.score == 7:
-            oral.site.play(oral.course, "grade", column="Oral", user="ann", score=5)
-            return replace(grade, score=Decimal(5))
-        return grade
+        if grade.score != Decimal("7.125"):
+            return grade
+        scene.site.play(scene.course, "grade", column="Oral", user="ann", score="7.12")
+        return replace(grade, score=Decimal("7.12"))
 
     monkeypatch.setattr(Learn, "patch_grade", patch_grade)
-    sent = oral.publish()
-    assert dict(sent.outcomes) == {"CREATED": 6, "CONFLICT": 1}
-    assert [(each.kind, each.name, each.detail) for each in sent.failures] == [("grade", "Oral", "ANSWER_DIFFERS")]
-    assert oral.problems() == [("ANSWER_DIFFERS", "Oral")]
-    since = oral.mark()
-    oral.publish()
-    assert oral.writes(since) == []
-    assert [each.ours for each in oral.rows(GradeConflict)] == ["7"]
-    assert oral.problems() == []
+    scene.column()
+    scene.grades(ann="7.125", bob=8)
+    sent = scene.publish()
+    assert dict(sent.outcomes) == {"CREATED": 2, "CONFLICT": 1}
+    assert [(each.kind, each.name, each.detail) for each in sent.failures] == [("grade", "Oral", "GRADE_DIFFERS")]
+    since = scene.mark()
+    with scene.publisher() as publisher:
+        publisher.look(clock.now())
+    scene.publish()
+    assert scene.problems() == [("GRADE_DIFFERS", "Oral")]
+    assert (scene.writes(since), scene.count(GradeConflict)) == ([], 0)
+    receipts = {each.value: each for each in scene.rows(GradeReceipt)}
+    assert (receipts["7.125"].score, receipts["7.125"].intent_id is None) == (Decimal("7.12"), False)
+
+    with scene.world.intake.store.writing() as session:
+        session.execute(delete(StoredGrade).where(StoredGrade.value == "7.125"))
+    scene.publish_all()
+    assert (scene.there(), scene.problems()) == ({"Oral": {"bob": "8"}}, [])
 
 
 def test_an_answer_that_shows_another_column_is_told_and_keeps_no_grade_back(

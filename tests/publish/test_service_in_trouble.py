@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from gradeway import clock
 from gradeway.errors import VendorAnswerError, VendorAwayError, VendorError, VendorRefusedError
@@ -150,6 +150,29 @@ def test_a_course_that_cannot_be_asked_about_a_lost_call_stops_no_run(
     gone.publish()
     assert other.there() == ORAL
     assert term.under_way(gone) == []
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_grade_that_nobody_may_look_at_after_its_call_was_lost_is_ours_all_the_same(
+    one_scene: Scene, passing: Clock, status: int
+) -> None:
+    scene = one_scene
+    scene.column()
+    scene.grades(ann=7)
+    scene.publish()
+    with scene.world.intake.store.writing() as session:  # as if the run had been killed
+        session.execute(update(PublishIntent).where(PublishIntent.kind == "grade").values(state="sent", ended_at=None))
+        session.execute(delete(GradeReceipt))
+    spoil(scene, "GET */users", kind="status", status=status, times=100)
+    for _ in range(2):
+        passing.pass_by(term.GRACE)
+        scene.publish()
+    assert [each.state for each in term.under_way(scene)] == ["unknown"]
+    heal(scene)
+    scene.publish()
+    assert term.under_way(scene) == []
+    [receipt] = scene.rows(GradeReceipt)
+    assert (receipt.value, receipt.first_score, receipt.intent_id is None) == ("7", None, False)
 
 
 # --- one course

@@ -42,6 +42,7 @@ SENDING = [
         PublishReason.ANSWER_DIFFERS,
         PublishReason.REFUSED,
         PublishReason.GRADE_REFUSED,
+        PublishReason.GRADE_DIFFERS,
         PublishReason.CELL_REFUSED,
         PublishReason.COURSE_FORBIDDEN,
         PublishReason.LEARNER_UNKNOWN,
@@ -251,8 +252,11 @@ def end(session: Session, target: str, ended: Sequence[Ended]) -> None:
 
 
 def grades_ended(store: Store, target: str, ended: Sequence[Ended]) -> None:
-    """Note how the intents of some grades ended: with their receipts, or with what is in their way."""
-    done = [each for each in ended if each.state == State.DONE]
+    """Note how the intents of some grades ended: with their receipts, or with what is in their way.
+
+    What the gradebook made of a grade by itself is ours as well: it goes when ours does.
+    """
+    done = [each for each in ended if each.state == State.DONE or _stays_otherwise(each)]
     with store.writing() as session:
         end(session, target, ended)
         known = _receipts(session, target, done)
@@ -265,6 +269,10 @@ def grades_ended(store: Store, target: str, ended: Sequence[Ended]) -> None:
         decided = session.scalars(select(GradeConflict).where(GradeConflict.target == target, same))
         _say_who_decided(session, done, decided)
         session.execute(delete(GradeConflict).where(GradeConflict.target == target, same))
+
+
+def _stays_otherwise(ended: Ended) -> bool:
+    return ended.reason is PublishReason.GRADE_DIFFERS and ended.intent.value is not None
 
 
 def _say_who_decided(session: Session, done: Iterable[Ended], decided: Iterable[GradeConflict]) -> None:

@@ -224,6 +224,12 @@ class PublishReason(OutcomeReason):
         "the gradebook refuses the grade",
         "see that the value fits the column's schema there, and that the learner can be graded there",
     )
+    GRADE_DIFFERS = (
+        "GRADE_DIFFERS",
+        Outcome.CONFLICT,
+        "the gradebook took the grade, and keeps another",
+        "see what its column there can keep, and give that in the file; or give it there by hand",
+    )
     REFUSED = (
         "REFUSED",
         Outcome.REJECTED,
@@ -265,7 +271,15 @@ NOTES = [
 PASSING = [PublishReason.COURSE_AWAY.value, PublishReason.COURSE_ANSWER.value]
 
 # Found out only by sending; the same values are not sent again with every plan.
-REFUSALS = [each.value for each in (PublishReason.NOT_POPULATED, PublishReason.GRADE_REFUSED, PublishReason.REFUSED)]
+REFUSALS = [
+    each.value
+    for each in (
+        PublishReason.NOT_POPULATED,
+        PublishReason.GRADE_REFUSED,
+        PublishReason.GRADE_DIFFERS,
+        PublishReason.REFUSED,
+    )
+]
 
 # Whoever has a grade here is not found there.
 UNMATCHED = [
