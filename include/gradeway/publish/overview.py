@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
@@ -49,6 +49,7 @@ class Waiting:
     counts: dict[str, int]
     since: datetime
     approved: bool
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -192,9 +193,16 @@ def waiting(session: Session, target: str, settings: Settings) -> list[Waiting]:
             plan.content["counts"],
             plan.held_at or plan.made_at,
             bool(plan.approved_at and plan.approved_at > since),
+            plan.asked_at,
         )
         for plan in session.scalars(held.order_by(Plan.held_at, Plan.id))
     ]
+
+
+def to_ask(waiting: Iterable[Waiting], most: int) -> list[Waiting]:
+    """Return which of many plans a person is asked about: first those that nobody was, then those of longest ago."""
+    never = datetime.min.replace(tzinfo=UTC)
+    return sorted((each for each in waiting if not each.approved), key=lambda each: each.asked_at or never)[:most]
 
 
 def problems(session: Session, target: str, course: str = "", limit: int | None = None) -> list[ProblemLine]:
