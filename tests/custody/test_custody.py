@@ -461,6 +461,25 @@ def test_a_refused_account_is_an_error_and_loses_nothing(
     assert pc.reach().detail == ""
 
 
+def test_who_asked_for_so_long_that_another_worker_took_the_bytes_over_does_not_send_them_too(
+    make_pc: MakePc, empty_store: str, hall: Hall, sitting: str, folder: Path, passing: TwoClocks
+) -> None:
+    slow, other = collecting(make_pc, empty_store, folder), make_pc(empty_store, "stick", keeper=LeftAlone())
+    content = slow.play(sitting, "start", "finish")
+    other.write(content)
+    real = slow.client.received
+
+    def received(sha256: str) -> Any:  # noqa: ANN401
+        found = real(sha256)
+        passing.pass_by(95)
+        assert other.go_on().outcomes == {"final": 1}
+        return found
+
+    slow.client.received = received  # type: ignore[method-assign]
+    assert slow.go_on().outcomes == {}
+    assert sent(hall, content) == taken(hall, content) == [1]
+
+
 def test_a_refused_account_that_only_asked_leaves_the_file_free_for_the_right_one(
     make_pc: MakePc, empty_store: str, hall: Hall, sitting: str, folder: Path
 ) -> None:

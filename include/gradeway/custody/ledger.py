@@ -198,6 +198,14 @@ def still_sending(store: Store, sha256: str) -> None:
         session.execute(update(ResultUpload).where(*sending).values(sent_at=clock.now()))
 
 
+def is_still_ours(store: Store, sha256: str) -> bool:
+    """Return whether bytes that were claimed first, and not sent yet, were taken over by nobody; they are ours anew."""
+    first = (*_upload(sha256), ResultUpload.state == UploadState.SENDING, ResultUpload.tries == 1)
+    with store.writing() as session:
+        done = session.execute(update(ResultUpload).where(*first).values(sent_at=clock.now()))
+        return bool(done.rowcount)  # type: ignore[attr-defined]
+
+
 def put_off(store: Store, file_id: int) -> None:
     """Note that a file was tried in vain: others get their turn first."""
     _change(store, file_id, tried_at=clock.now())

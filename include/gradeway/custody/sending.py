@@ -147,8 +147,8 @@ class Sender:
             if not isinstance(error, VendorAwayError):
                 raise
             return self._is_away(error, file, done)
-        if found is None:
-            return self._send(file, content, done)
+        if found is None:  # asking may have lasted so long that another worker took us for dead
+            return not ledger.is_still_ours(self._store, content.sha256) or self._send(file, content, done)
         self._end(file, content.sha256, found, done, ours=False)
         return True
 
