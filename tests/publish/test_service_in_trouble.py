@@ -135,7 +135,7 @@ def test_a_course_that_cannot_be_read_keeps_no_other_course_back(
 
 
 @pytest.mark.parametrize("state", ["sent", "unknown"])
-@pytest.mark.parametrize("kind", ["column", "grade"])
+@pytest.mark.parametrize("kind", ["grade"])
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_course_that_cannot_be_asked_about_a_lost_call_stops_no_run(
     one_scene: Scene, new_course: object, status: int, kind: str, state: str
@@ -150,6 +150,31 @@ def test_a_course_that_cannot_be_asked_about_a_lost_call_stops_no_run(
     gone.publish()
     assert other.there() == ORAL
     assert term.under_way(gone) == []
+
+
+@pytest.mark.parametrize("state", ["sent", "unknown"])
+@pytest.mark.parametrize(("status", "code"), [(403, "COURSE_FORBIDDEN"), (404, "REFUSED")])
+def test_a_lost_call_is_found_out_once_its_course_can_be_asked_again(
+    one_scene: Scene, new_course: MakeCourse, passing: Clock, status: int, code: str, state: str
+) -> None:
+    hidden, other = one_scene, Scene(one_scene.world, *new_course())
+    fill(hidden.world.intake.store, {hidden.course: ORAL, other.course: ORAL})
+    hidden.publish(hidden.course)
+    lost = update(PublishIntent).where(PublishIntent.kind == "column")
+    with hidden.world.intake.store.writing() as session:
+        session.execute(lost.values(state=state, ended_at=clock.now() if state == "unknown" else None))
+    spoil(hidden, "* *", kind="status", status=status, times=100)
+    assert [each.outcome for each in hidden.publish().failures] == ["UNKNOWN"]
+    passing.pass_by(term.GRACE)
+    assert hidden.publish().failures == []
+    assert other.there() == ORAL
+    assert [each.state for each in term.under_way(hidden)] == ["unknown"]
+    assert hidden.problems() == [(code, "Oral")]
+    since = hidden.mark()
+    heal(hidden)
+    term.end_well(hidden, passing)
+    assert (hidden.there(), hidden.problems()) == (ORAL, [])
+    assert hidden.writes(since) == []
 
 
 # --- one course

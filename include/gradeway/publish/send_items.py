@@ -62,7 +62,8 @@ class ItemSender:
             except VendorRefusedError as error:
                 if error.is_for_all:
                     raise
-                self._refused(intent, error)
+                reason = PublishReason.COURSE_FORBIDDEN if error.is_forbidden else PublishReason.REFUSED
+                self._stay_unknown(intent, reason, str(error))
             except VendorError as error:
                 self._away.leave(intent.course_id, error)
 
@@ -72,14 +73,18 @@ class ItemSender:
         elif intents.is_over(intent, self._settings.publish_grace_seconds):
             self._over(intent, ", ".join(self._calls.may_be(intent, survey)))
         elif intent.state == State.SENT:
-            self._end(Ended(intent, State.UNKNOWN, reason=PublishReason.OUTCOME_UNKNOWN, detail=intents.KILLED))
+            self._stay_unknown(intent, PublishReason.OUTCOME_UNKNOWN, intents.KILLED)
 
     def _over(self, intent: PublishIntent, found: str) -> None:
         """Let a call that had no effect be made again, or ask a person whether something ``found`` is its effect."""
         if not found:
             intents.not_sent(self._store, LEARN, [intent])
-        elif found != intent.detail:
-            self._end(Ended(intent, State.UNKNOWN, reason=PublishReason.ASSIGNMENT_LOST, detail=found))
+        else:
+            self._stay_unknown(intent, PublishReason.ASSIGNMENT_LOST, found)
+
+    def _stay_unknown(self, intent: PublishIntent, reason: PublishReason, detail: str) -> None:
+        for each in intents.stay_unknown(self._store, LEARN, [intent], reason, detail):
+            self._tell(each)
 
     def send_all(self, targets: Mapping[int, Target]) -> None:
         """Send what is open.
