@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, case, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, case, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from gradeway import clock
@@ -14,7 +14,7 @@ from gradeway.outcomes import Outcome
 from gradeway.publish.ours import UNDER_WAY, stamp
 from gradeway.publish.outbox import put_receipts
 from gradeway.publish.plan import REGRADING
-from gradeway.publish.reasons import SENDING, PublishReason
+from gradeway.publish.reasons import SENDING, UNANSWERED, PublishReason
 from gradeway.publish.survey import There
 from gradeway.store.engine import Store
 from gradeway.store.exams import Plan
@@ -322,14 +322,22 @@ def _tell(session: Session, target: str, ended: Sequence[Ended]) -> None:
     same = _problems(target, [each.intent for each in ended])
     tries = {_about(each): each.tries for each in session.scalars(select(PublishProblem).where(*same))}
     session.expunge_all()
-    session.execute(delete(PublishProblem).where(*same))
+    session.execute(delete(PublishProblem).where(*same, ~_is_of_another(ended)))
     for each in ended:
         if each.reason is PublishReason.CHANGED_THERE and each.there:
             session.merge(_conflict(target, each.intent, each.there))
         elif each.reason:
             problem = _problem(target, each, each.reason)
             problem.tries = tries.get(_about(problem), 0) + 1
-            session.add(problem)
+            session.merge(problem)
+
+
+def _is_of_another(ended: Iterable[Ended]) -> ColumnElement[bool]:
+    """Whether a problem tells that another call about the same got no answer: what follows on that is dropped."""
+    names = ("course_id", "kind", "entity_id", "learner_id")
+    same = (getattr(PublishIntent, name) == getattr(PublishProblem, name) for name in names)
+    is_another = (PublishIntent.state == State.UNKNOWN, PublishIntent.id.not_in([each.intent.id for each in ended]))
+    return and_(PublishProblem.code.in_(UNANSWERED), exists().where(*same, *is_another))
 
 
 def _problems(target: str, intents: Iterable[PublishIntent]) -> tuple[ColumnElement[bool], ...]:

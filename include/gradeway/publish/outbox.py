@@ -22,7 +22,7 @@ from gradeway.publish.brakes import too_much
 from gradeway.publish.holds import NOT_APPROVED, Approval
 from gradeway.publish.ours import Ours, begun_calls
 from gradeway.publish.plan import Brake, Hold, Line, LineKey, Made, Part, Risk
-from gradeway.publish.reasons import PASSING, UNMATCHED, PublishReason
+from gradeway.publish.reasons import PASSING, UNANSWERED, UNMATCHED, PublishReason
 from gradeway.settings import Settings
 from gradeway.store.engine import Store
 from gradeway.store.exams import Plan
@@ -209,8 +209,12 @@ def _values(record: GradeReceipt | PublishProblem) -> dict[str, Any]:
 
 
 def _tell_problems(session: Session, target: str, made: Made) -> None:
-    """Replace what was in the way of a course; what stays in the way counts how often it was found."""
-    of_course = (PublishProblem.target == target, PublishProblem.course_id == made.course_id)
+    """Replace what was in the way of a course; what stays in the way counts how often it was found.
+
+    What is not known of a call is found out by sending alone.
+    """
+    is_told_here = PublishProblem.code.not_in(UNANSWERED)
+    of_course = (PublishProblem.target == target, PublishProblem.course_id == made.course_id, is_told_here)
     about = (PublishProblem.kind, PublishProblem.entity_id, PublishProblem.learner_id, PublishProblem.code)
     known = select(*about, PublishProblem.value, PublishProblem.tries, PublishProblem.accepted).where(*of_course)
     before = {tuple(row[:4]): tuple(row[4:]) for row in session.execute(known)}

@@ -279,6 +279,9 @@ SENDING = [
     )
 ]
 
+# Of calls without an answer: told until it is known what became of them.
+UNANSWERED = [PublishReason.OUTCOME_UNKNOWN.value, PublishReason.ASSIGNMENT_LOST.value]
+
 # They pass by themselves: each run tries again.
 PASSING = [PublishReason.COURSE_AWAY.value, PublishReason.COURSE_ANSWER.value]
 
