@@ -152,3 +152,47 @@ def test_a_call_without_an_answer_stays_told_while_what_follows_on_it_is_dropped
     one_scene.publish()
     assert [each.state for each in one_scene.rows(PublishIntent) if each.kind == "column"] == ["unknown", "dropped"]
     assert one_scene.problems() == [("OUTCOME_UNKNOWN", "Project")]
+
+
+# --- what is found
+
+
+def rename(scene: Scene, name: str, to: str) -> None:
+    """Rename a column, as a person does who was asked."""
+    column = f"v2/courses/courseId:{scene.course}/gradebook/columns/{scene.remote_column(name)['id']}"
+    scene.site.ask("PATCH", column, {"name": to})
+
+
+@pytest.mark.parametrize("provisioning", ["name", "always"])
+def test_an_assignment_that_a_person_made_is_compared_and_stays_when_ours_is_taken_back(
+    make_scene: MakeScene, passing: Clock, provisioning: str
+) -> None:
+    scene = make_scene(assignment_provisioning=provisioning)
+    scene.assignment(points=50, instructions="Do", dueDate="2026-12-24")
+    scene.grades(column="Project", ann=7)
+    lose(scene, passing)
+    rename(scene, "Paper", "Project")
+    term.end_well(scene, passing)
+    there = scene.remote_column("Project")
+    assert (there["score"]["possible"], there["externalId"][:9]) == (50, "gradeway-")
+    assert there["grading"]["due"].startswith("2026-12-24")
+    assert scene.there() == {"Project": {"ann": "7"}}
+    assert [(each.code, each.detail) for each in scene.all_problems()] == [
+        ("NOT_CARRIED", "attempts_allowed, instructions")
+    ]
+    scene.remove_column("Project")
+    scene.publish_all()
+    assert scene.there() == {"Project": {}}
+
+
+def test_an_assignment_that_is_as_ours_is_made_is_ours_and_goes_when_it_is_taken_back(
+    scene: Scene, passing: Clock
+) -> None:
+    scene.assignment(points=5)
+    lose(scene, passing)
+    rename(scene, "Paper", "Project")
+    term.end_well(scene, passing)
+    assert scene.problems() == []
+    scene.remove_column("Project")
+    scene.publish_all()
+    assert scene.there() == {}
