@@ -117,4 +117,4 @@ def test_an_answer_that_still_shows_what_was_to_be_cleared_is_told(
     undo(scene, ann=None)
     scene.approve(scene.plan().held.digest)
     monkeypatch.setattr(Learn, "patch_grade", lambda *_, **__: Grade("_1_1", score=Decimal(7), change_index=99))
-    assert [each.detail for each in scene.publish().failures] == ["GRADE_DIFFERS"]
+    assert [each.detail for each in scene.publish().failures] == ["ANSWER_DIFFERS"]

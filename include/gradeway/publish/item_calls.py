@@ -25,6 +25,7 @@ CHANGED_THERE = "it has changed there since the plan"
 THERE_ALREADY = "it is there already"
 INSTANTS = {"due", "start", "end"}
 UNSEEN = {"available"}  # what a column is made with, and is not compared
+SHOWN = {"possible", "due", "schema"}  # what shows that an assignment is as ours is made
 # What an assignment's intent has as its before: the columns that are there already, so not the one it makes.
 SEEN = "seen"
 # The rules by which a column that somebody makes before us is taken over, and none is made beside it.
@@ -156,7 +157,7 @@ class ItemCalls:
     def _remote_id(self, intent: PublishIntent) -> str:
         """Return the id of a column that was there when it was planned, or was made since."""
         item = items(self._store, LEARN, intent.course_id, Kind.COLUMN).get(intent.entity_id)
-        return intent.remote_id or (item.remote_id if item else "")
+        return intent.remote_id or (item.remote_id if item and item.made else "")
 
     def _differing(
         self, intent: PublishIntent, survey: Survey, there: Column, values: Mapping[str, Any]
@@ -228,7 +229,11 @@ class ItemCalls:
         return Stands(there.id) if there and have_symbols(there) == intent.after["symbols"] else None
 
     def _assigned(self, intent: PublishIntent, survey: Survey) -> Stands | None:
-        return _first(each for each in self._new(intent, survey) if each.name == intent.after["name"])
+        found = [each for each in self._new(intent, survey) if each.name == intent.after["name"]]
+        if not found:
+            return None
+        made = {name: value for name, value in intent.after.items() if name in SHOWN}
+        return Stands(found[0].id, found[0].content_id or "", self._differing(intent, survey, found[0], made))
 
     def may_be(self, intent: PublishIntent, survey: Survey) -> list[str]:
         """Return the names of what may be there from a call that had no effect by its name: somebody renames things."""

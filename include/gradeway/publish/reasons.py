@@ -267,6 +267,28 @@ NOTES = [
     )
 ]
 
+# What sending finds out; all others are told by planning.
+SENDING = [
+    reason.value
+    for reason in (
+        PublishReason.OUTCOME_UNKNOWN,
+        PublishReason.ASSIGNMENT_LOST,
+        PublishReason.ANSWER_DIFFERS,
+        PublishReason.REFUSED,
+        PublishReason.GRADE_REFUSED,
+        PublishReason.GRADE_DIFFERS,
+        PublishReason.CELL_REFUSED,
+        PublishReason.COURSE_FORBIDDEN,
+        PublishReason.LEARNER_UNKNOWN,
+        PublishReason.LEARNER_DISABLED,
+        PublishReason.LEARNER_ROLE,
+        PublishReason.NOT_POPULATED,
+    )
+]
+
+# Of calls without an answer: told until it is known what became of them.
+UNANSWERED = [PublishReason.OUTCOME_UNKNOWN.value, PublishReason.ASSIGNMENT_LOST.value]
+
 # They pass by themselves: each run tries again.
 PASSING = [PublishReason.COURSE_AWAY.value, PublishReason.COURSE_ANSWER.value]
 

@@ -282,7 +282,9 @@ class GradeSender:
         now = There.of(grade)
         if is_done(intent, now):
             return Ended(intent, State.DONE, now)
-        return Ended(intent, State.FAILED, now, PublishReason.GRADE_DIFFERS)
+        is_ours = intent.value is not None
+        reason = PublishReason.GRADE_DIFFERS if is_ours else PublishReason.ANSWER_DIFFERS
+        return Ended(intent, State.FAILED, now, reason)
 
     def _found_out(self, lost: Sequence[tuple[Column, PublishIntent, str]]) -> list[Ended]:
         """Read what became of calls that got no answer."""
