@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import delete
 
 from gradeway.publish import overview
+from gradeway.publish.reconcile import reconcile
 from gradeway.publish.why import lives
 from gradeway.store.publish import LEARN, PublishedItem, PublishIntent, PublishProblem
 from publish import term
@@ -144,6 +145,14 @@ def test_what_keeps_a_column_back_is_told_with_its_grades(lost: Scene) -> None:
         [life] = lives(session, LEARN, lost.course, "ann", "Project")
     [why] = [event.detail for event in life.events if event.what == "not published"]
     assert why.startswith("ASSIGNMENT_LOST: Paper: the call that makes the assignment got no answer")
+
+
+def test_reconciling_tells_what_a_person_is_asked(lost: Scene) -> None:
+    with lost.client() as client:
+        found = reconcile(lost.world.intake.store, client, lost.settings, lost.course)
+    [why] = [each.why for each in found.differences if each.kind == "column"]
+    assert why.startswith("ASSIGNMENT_LOST: Paper: the call that makes the assignment got no answer")
+    assert "`gradeway publish resolve` with --take" in why
 
 
 def test_a_call_without_an_answer_stays_told_while_what_follows_on_it_is_dropped(one_scene: Scene) -> None:
