@@ -245,7 +245,7 @@ class PublishReason(OutcomeReason):
     ASSIGNMENT_LOST = (
         "ASSIGNMENT_LOST",
         Outcome.UNKNOWN,
-        "the call that makes the assignment got no answer, and the course has a new one that may be it, renamed",
+        "the call that makes the assignment got no answer, and the course has a new one that may be it",
         "give the one assignment that is meant, and no other, the name that it has here; if none there is it, "
         "`gradeway publish resolve` with --take makes it",
     )
