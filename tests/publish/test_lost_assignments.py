@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import delete
 
 from gradeway.publish import overview
+from gradeway.publish.reconcile import reconcile
 from gradeway.publish.why import lives
 from gradeway.store.publish import LEARN, PublishedItem, PublishIntent, PublishProblem
 from publish import term
@@ -146,12 +147,72 @@ def test_what_keeps_a_column_back_is_told_with_its_grades(lost: Scene) -> None:
     assert why.startswith("ASSIGNMENT_LOST: Paper: the call that makes the assignment got no answer")
 
 
+def test_reconciling_tells_what_a_person_is_asked(lost: Scene) -> None:
+    with lost.client() as client:
+        found = reconcile(lost.world.intake.store, client, lost.settings, lost.course)
+    [why] = [each.why for each in found.differences if each.kind == "column"]
+    assert why.startswith("ASSIGNMENT_LOST: Paper: the call that makes the assignment got no answer")
+    assert "`gradeway publish resolve` with --take" in why
+
+
 def test_a_call_without_an_answer_stays_told_while_what_follows_on_it_is_dropped(one_scene: Scene) -> None:
     one_scene.assignment()
     spoil(one_scene, "POST contents/createAssignment", kind="drop")
     one_scene.publish()
     assert [each.state for each in one_scene.rows(PublishIntent) if each.kind == "column"] == ["unknown", "dropped"]
     assert one_scene.problems() == [("OUTCOME_UNKNOWN", "Project")]
+
+
+def test_no_one_is_asked_about_an_assignment_of_ours_in_another_section(make_scene: MakeScene, passing: Clock) -> None:
+    parent = make_scene("Parent")
+    lost, other = (Scene(parent.world, parent.site, f"{parent.course}-{letter}") for letter in "AB")
+    lost.assignment()
+    spoil(parent, "POST contents/createAssignment", kind="drop")
+    parent.publish()
+    other.assignment("Essay")
+    parent.publish()
+    run_on(parent, passing)
+    assert parent.there() == {"Project": {}, "Essay": {}}
+    assert parent.problems() == []
+
+
+# --- what a person decides
+
+
+def test_an_assignment_is_made_once_a_person_says_that_none_is_it(lost: Scene, passing: Clock) -> None:
+    lost.insist("Project")
+    assert told_of_lost(lost) == []
+    term.end_well(lost, passing)
+    assert lost.there() == {"Paper": {}, "Project": {"ann": "7"}}
+    assert lost.problems() == []
+    [made] = [each for each in lost.rows(PublishIntent) if each.action == "assign"]
+    assert (made.state, made.approved_by, made.approved_for) == ("done", "Eva", "by mistake")
+
+
+def test_an_assignment_whose_call_is_lost_again_is_asked_about_only_if_something_new_is_there(
+    lost: Scene, passing: Clock
+) -> None:
+    lost.insist("Project")
+    spoil(lost, "POST contents/createAssignment", kind="drop")
+    lost.publish()
+    term.end_well(lost, passing)
+    assert lost.there() == {"Paper": {}, "Project": {"ann": "7"}}
+
+
+def test_an_assignment_that_we_have_no_more_is_not_asked_about_any_more(lost: Scene, passing: Clock) -> None:
+    lost.remove_column("Project")
+    run_on(lost, passing)
+    assert (term.under_way(lost), lost.problems(), lost.there()) == ([], [], {"Paper": {}})
+
+
+def test_two_new_assignments_of_the_name_are_asked_about_until_one_has_it(lost: Scene, passing: Clock) -> None:
+    make_assignment(lost, "Project ")
+    rename(lost, "Paper", "Project")
+    run_on(lost, passing)
+    assert told_of_lost(lost) == ["Project, Project "]
+    rename(lost, "Project", "Paper")
+    term.end_well(lost, passing)
+    assert lost.there() == {"Paper": {}, "Project": {"ann": "7"}}
 
 
 # --- what is found

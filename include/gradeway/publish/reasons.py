@@ -251,8 +251,9 @@ class PublishReason(OutcomeReason):
     ASSIGNMENT_LOST = (
         "ASSIGNMENT_LOST",
         Outcome.UNKNOWN,
-        "the call that makes the assignment got no answer, and the course has a new one that may be it, renamed",
-        "give the assignment that is meant the name that it has here; if none there is, make one of that name there",
+        "the call that makes the assignment got no answer, and the course has a new one that may be it",
+        "give the one assignment that is meant, and no other, the name that it has here; if none there is it, "
+        "`gradeway publish resolve` with --take makes it",
     )
 
 
@@ -317,3 +318,5 @@ UNMATCHED = [
 # What somebody did there, and a person can decide to take back.
 GONE = [PublishReason.SCHEMA_GONE.value, PublishReason.COLUMN_GONE.value]
 INSISTED = [*GONE, PublishReason.CHANGED_THERE.value]
+# What may be there after all, and a person can decide to make anew.
+LOST = PublishReason.ASSIGNMENT_LOST.value
