@@ -21,7 +21,7 @@ from typing import BinaryIO, cast
 from sqlalchemy.exc import SQLAlchemyError
 
 from gradeway import clock
-from gradeway.custody import files, folders, ledger, order, reach
+from gradeway.custody import files, folders, ledger, moving, order, reach
 from gradeway.custody.files import ChangedError, Seen
 from gradeway.custody.keep import Keeper
 from gradeway.custody.sending import MOST_TRIES, Content, Pass, Sender, is_for_all, is_no
@@ -129,17 +129,19 @@ class Custody:
     def note(self, before: Sequence[Seen]) -> Pass:
         """Note what is there, and did not change since an earlier look."""
         self._hold()
-        unreadable: list[str] = []
-        now = files.look(self._folder, unreadable)
-        hidden = tuple(f"{place}/" for place in unreadable)
-        places = {seen.place for seen in now}
+        aside = files.Aside()
+        now = files.look(self._folder, aside)
+        hidden = tuple(f"{place}/" for place in aside.unreadable)
+        left = {moving.own_name(Path(place)) for place in aside.left}
+        places = {seen.place for seen in now} | {own.as_posix() for own in left if own}
 
         def is_gone(place: str) -> bool:
             return self._keeper.is_ours and place not in places and not place.startswith(hidden)
 
         still = self._to_note(before, now)
         ledger.note(self._store, self.folder, still, is_gone)
-        folders.saw(self._store, self.folder, unreadable)
+        folders.saw(self._store, self.folder, aside.unreadable)
+        self._keeper.take_up(self._store, self._folder, aside.left)
         if folders.is_to_compare(self._store, self.folder, COMPARE_EVERY):
             self._compare()
         return Pass(found=len(now), moving=len(now) - len(still))

@@ -86,14 +86,14 @@ def _untaken(session: Session, settings: Settings) -> tuple[list[datetime], int]
 
     And how many folders in it cannot be read.
     """
-    inbox, unreadable = Zone(settings.landing).inbox(RESULT_FILES), list[str]()
+    inbox, aside = Zone(settings.landing).inbox(RESULT_FILES), files.Aside()
     if not inbox.is_dir():
         return [], 0
     here = (ResultFile.folder == str(inbox), ResultFile.kept_as == "", ResultFile.state != FileState.GONE)
     known = {(row.place, row.size, row.modified_ns) for row in session.scalars(select(ResultFile).where(*here))}
-    looked = files.look(inbox, unreadable)
+    looked = files.look(inbox, aside)
     new = (seen for seen in looked if (seen.place, seen.size, seen.modified_ns) not in known and seen.size)
-    return list(filter(None, (_since(inbox / seen.place) for seen in new))), len(unreadable)
+    return list(filter(None, (_since(inbox / seen.place) for seen in new))), len(aside.unreadable)
 
 
 def _since(path: Path) -> datetime | None:
