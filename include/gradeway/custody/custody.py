@@ -93,7 +93,7 @@ class Custody:
                 fresh, an answer that its profile explains.
         """
         if wait := reach.quiet(self._store):
-            done.online, done.wait = False, wait
+            done.online, done.wait, done.offline = False, wait, f"it asked to be left alone for {wait:.0f} seconds more"
             return
         for file in ledger.files(self._store, self.folder, FileState.WAITING):
             if (only is None or file.id in only) and not self._try(file, done):
