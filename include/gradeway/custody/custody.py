@@ -144,7 +144,7 @@ class Custody:
         self._keeper.take_up(self._store, self._folder, aside.left)
         if folders.is_to_compare(self._store, self.folder, COMPARE_EVERY):
             self._compare()
-        return Pass(found=len(now), moving=len(now) - len(still))
+        return Pass(found=len(now), moving=len(now) - len(still), others=aside.others)
 
     def _to_note(self, before: Sequence[Seen], now: Sequence[Seen]) -> list[Seen]:
         """Return what stood still since an earlier look, and what did not for so long that it is taken as it is."""
