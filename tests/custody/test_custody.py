@@ -266,6 +266,34 @@ def test_a_server_that_answers_again_is_online_again_though_nothing_is_sent(
 
 
 # --- the network ---
+def test_a_copy_of_what_has_ended_by_the_results_has_ended_too(
+    pc: Pc, hall: Hall, sitting: str, passing: Clock
+) -> None:
+    content = pc.play(sitting, "start")
+    pc.go_on()
+    assert hall.upload(hall.play(sitting, "finish")).status_code == 201
+    passing.pass_by(600)
+    for _ in range(2):
+        pc.go_on()
+    assert pc.names() == ["exam.bak"]
+    pc.write(content, "found again.aqr")
+    done = pc.go_on()
+    assert (done.outcomes, done.kept, pc.names()) == ({"final before": 1}, 1, ["exam.bak", "found again.bak"])
+    assert sent(hall, content) == [1]
+
+
+def test_what_another_service_put_away_is_no_trouble_any_more_once_its_exam_has_ended(
+    pc: Pc, hall: Hall, sitting: str, passing: Clock
+) -> None:
+    pc.play(sitting, "start")
+    pc.go_on()
+    assert hall.upload(hall.play(sitting, "finish")).status_code == 201
+    pc.path().rename(pc.path("exam.bak"))
+    passing.pass_by(600)
+    pc.go_on()
+    assert (pc.row().state, pc.row().detail) == ("gone", "")
+
+
 
 
 def test_offline_is_no_error_and_loses_nothing(pc: Pc, hall: Hall, sittings: Iterator[str], passing: Clock) -> None:

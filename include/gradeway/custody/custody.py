@@ -193,9 +193,11 @@ class Custody:
         """Ask now and then for results: an upload's answer may not tell the end, or another route have brought it."""
         # What was sent a moment ago may be of an exam that goes on, and all its computers would ask at once.
         before = clock.now() - LEARN_AFTER
-        sent = ledger.files(self._store, self.folder, FileState.SENT)
+        sent = ledger.files(self._store, self.folder, FileState.SENT, FileState.GONE)
         sent = [file for file in sent if file.sitting and file.sent_at and file.sent_at <= before]
         if not sent or not done.online or self._monotonic() < self._learn_at:
+        # What was taken away is no loss any more once its exam has ended.
+        sent = [file for file in sent if file.state == FileState.SENT or file.detail]
             return
         pause = LEARN_EVERY
         try:

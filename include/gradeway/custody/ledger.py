@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -281,16 +281,17 @@ def _end_file(session: Session, file_id: int, state: UploadState, upload: Result
 def sittings_ended(store: Store, sittings: Iterable[str]) -> int:
     """Note that the server knows some sittings' exams to have ended; return how many sent files that makes final."""
     with store.writing() as session:
-        return sum(_end_sitting(session, sitting) for sitting in sittings)
+        return sum(_end_sitting(session, sitting) for sitting in sorted(sittings))
 
 
 def _end_sitting(session: Session, sitting: str) -> int:
     of_it = update(ResultFile).where(ResultFile.sitting == sitting)
     # What was taken away can be no loss any more.
-    session.execute(of_it.where(ResultFile.state == FileState.GONE).values(detail=""))
-    sent = of_it.where(or_(ResultFile.state == FileState.SENT, order.was_overtaken(sitting)))
+    session.execute(of_it.where(ResultFile.state == FileState.GONE).values(detail="", waiting_since=None))
+    waits = and_(ResultFile.state == FileState.WAITING, ResultFile.sha256.in_(overtaken))
+    sent = of_it.where(or_(ResultFile.state == FileState.SENT, waits))
     done = session.execute(sent.values(state=FileState.FINAL, final_at=clock.now(), waiting_since=None, detail=""))
-    order.end(session, sitting)
+    overtaken = order.end(session, sitting)  # uploads are locked before their files, here as everywhere
     return int(done.rowcount)  # type: ignore[attr-defined]
 
 
