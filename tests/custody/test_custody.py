@@ -1138,6 +1138,28 @@ def test_a_folder_that_is_not_there_is_told_and_loses_nothing(pc: Pc, sitting: s
     with pytest.raises(CustodyError, match="cannot be read: No such file"):
         pc.go_on()
     away.rename(pc.folder)
+def test_a_file_that_was_never_sent_and_is_gone_is_told_until_a_person_looked(
+    pc: Pc, hall: Hall, sittings: Iterator[str]
+) -> None:
+    hall.network(online=False)
+    for place in ("a.aqr", "b.aqr"):
+        pc.play(next(sittings), "start", place=place)
+    pc.write(b"", "empty.aqr")
+    pc.go_on()
+    for place in ("a.aqr", "empty.aqr"):
+        pc.path(place).unlink()
+    hall.network()
+    told = f"file {pc.row('a.aqr').id} was never sent and is gone; look for a copy of it"
+    for outcomes, fresh in (({"in progress": 1}, 1), ({}, 0)):
+        done = pc.go_on()
+        assert (done.outcomes, done.fresh, done.troubles) == (outcomes, fresh, [told])
+    assert (pc.row("a.aqr").state, pc.row("a.aqr").detail) == ("gone", "was never sent and is gone")
+    assert ledger.dismiss(pc.store, pc.row("a.aqr").id, again=False)
+    pc.path("b.aqr").unlink()  # which was sent
+    done = pc.go_on()
+    assert (done.troubles, done.fresh, "took it away" in pc.row("b.aqr").detail) == ([], 0, True)
+
+
     pc.go_on()
     assert pc.row().state == "sent"
 

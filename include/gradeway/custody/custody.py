@@ -289,6 +289,8 @@ class Custody:
     def _tell_of_endless(self, done: Pass) -> None:
         days = self._settings.aqr_alert_days
         limit = clock.now() - timedelta(days=days)
+        for file in folders.lost(self._store, self.folder):
+            self._sender.tell(done, file, "was never sent and is gone", "look for a copy of it")
         for file in ledger.files(self._store, self.folder, FileState.SENT):
             if file.sent_at and file.sent_at < limit and not file.dismissed_at:
                 what = f"was sent more than {days} days ago, and nobody knows its exam to have ended"
