@@ -12,6 +12,7 @@ from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, BinaryIO
 from uuid import uuid4
 
@@ -265,7 +266,6 @@ def test_a_server_that_answers_again_is_online_again_though_nothing_is_sent(
         assert (custody.go_on(files.look(pc.folder)).online, pc.reach().online) == (online, online)
 
 
-# --- the network ---
 def test_a_copy_of_what_has_ended_by_the_results_has_ended_too(
     pc: Pc, hall: Hall, sitting: str, passing: Clock
 ) -> None:
@@ -294,6 +294,7 @@ def test_what_another_service_put_away_is_no_trouble_any_more_once_its_exam_has_
     assert (pc.row().state, pc.row().detail) == ("gone", "")
 
 
+# --- the network ---
 
 
 def test_offline_is_no_error_and_loses_nothing(pc: Pc, hall: Hall, sittings: Iterator[str], passing: Clock) -> None:
@@ -773,6 +774,43 @@ def test_a_file_that_cannot_be_read_is_told_and_does_not_stop_the_others(
     assert taken(hall, locked) == [1]
 
 
+class FullDisk:
+    """A copy for which there is no room."""
+
+    def __init__(self, _size: int) -> None:
+        self.write, self.close = no_space, no_space
+        self.seek = self.truncate = lambda *_: None
+
+    def __enter__(self) -> FullDisk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def test_where_there_is_no_room_for_a_copy_the_file_itself_is_sent(
+    pc: Pc, hall: Hall, sitting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = pc.play(sitting, "start", "finish")
+    monkeypatch.setattr("gradeway.custody.custody.SpooledTemporaryFile", FullDisk)
+    done = pc.go_on()
+    assert (done.outcomes, done.troubles, taken(hall, content)) == ({"final": 1}, [], [1])
+
+
+def test_where_there_is_no_room_for_a_copy_of_a_file_that_never_stands_still_that_is_told(
+    pc: Pc, hall: Hall, sitting: str, passing: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    custody = pc.custody
+    pc.play(sitting, "start")
+    monkeypatch.setattr("gradeway.custody.custody.SpooledTemporaryFile", FullDisk)
+    for second in (1, 2):
+        before = files.look(pc.folder)
+        age([pc.path()], second)
+        done = custody.go_on(before)
+        passing.pass_by(60)
+    assert done.troubles == [f"file {pc.row().id} finds no room for a copy in {gettempdir()}; make room there"]
+
+
 # --- files that are not like the others ---
 
 
@@ -1100,6 +1138,28 @@ def test_somebody_takes_a_file_away(pc: Pc, sittings: Iterator[str]) -> None:
     assert (pc.row("b.aqr").state, pc.row("b.aqr").kept_as) == ("gone", "")
 
 
+def test_a_file_that_was_never_sent_and_is_gone_is_told_until_a_person_looked(
+    pc: Pc, hall: Hall, sittings: Iterator[str]
+) -> None:
+    hall.network(online=False)
+    for place in ("a.aqr", "b.aqr"):
+        pc.play(next(sittings), "start", place=place)
+    pc.write(b"", "empty.aqr")
+    pc.go_on()
+    for place in ("a.aqr", "empty.aqr"):
+        pc.path(place).unlink()
+    hall.network()
+    told = f"file {pc.row('a.aqr').id} was never sent and is gone; look for a copy of it"
+    for outcomes, fresh in (({"in progress": 1}, 1), ({}, 0)):
+        done = pc.go_on()
+        assert (done.outcomes, done.fresh, done.troubles) == (outcomes, fresh, [told])
+    assert (pc.row("a.aqr").state, pc.row("a.aqr").detail) == ("gone", "was never sent and is gone")
+    assert ledger.dismiss(pc.store, pc.row("a.aqr").id, again=False)
+    pc.path("b.aqr").unlink()  # which was sent
+    done = pc.go_on()
+    assert (done.troubles, done.fresh, "took it away" in pc.row("b.aqr").detail) == ([], 0, True)
+
+
 def test_what_was_taken_away_is_no_trouble_any_more_once_its_exam_has_ended(pc: Pc, hall: Hall, sitting: str) -> None:
     pc.play(sitting, "start", place="pc1/exam.aqr")
     pc.go_on()
@@ -1138,28 +1198,6 @@ def test_a_folder_that_is_not_there_is_told_and_loses_nothing(pc: Pc, sitting: s
     with pytest.raises(CustodyError, match="cannot be read: No such file"):
         pc.go_on()
     away.rename(pc.folder)
-def test_a_file_that_was_never_sent_and_is_gone_is_told_until_a_person_looked(
-    pc: Pc, hall: Hall, sittings: Iterator[str]
-) -> None:
-    hall.network(online=False)
-    for place in ("a.aqr", "b.aqr"):
-        pc.play(next(sittings), "start", place=place)
-    pc.write(b"", "empty.aqr")
-    pc.go_on()
-    for place in ("a.aqr", "empty.aqr"):
-        pc.path(place).unlink()
-    hall.network()
-    told = f"file {pc.row('a.aqr').id} was never sent and is gone; look for a copy of it"
-    for outcomes, fresh in (({"in progress": 1}, 1), ({}, 0)):
-        done = pc.go_on()
-        assert (done.outcomes, done.fresh, done.troubles) == (outcomes, fresh, [told])
-    assert (pc.row("a.aqr").state, pc.row("a.aqr").detail) == ("gone", "was never sent and is gone")
-    assert ledger.dismiss(pc.store, pc.row("a.aqr").id, again=False)
-    pc.path("b.aqr").unlink()  # which was sent
-    done = pc.go_on()
-    assert (done.troubles, done.fresh, "took it away" in pc.row("b.aqr").detail) == ([], 0, True)
-
-
     pc.go_on()
     assert pc.row().state == "sent"
 
