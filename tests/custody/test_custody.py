@@ -1179,6 +1179,17 @@ def test_a_file_that_was_never_sent_and_is_gone_is_told_until_a_person_looked(
     assert (done.troubles, done.fresh, "took it away" in pc.row("b.aqr").detail) == ([], 0, True)
 
 
+def test_a_file_that_is_moved_in_its_folder_before_it_is_sent_is_not_gone(pc: Pc, hall: Hall, sitting: str) -> None:
+    hall.network(online=False)
+    pc.play(sitting, "start", place="a.aqr")
+    pc.go_on()
+    pc.path("room 1").mkdir()
+    pc.path("a.aqr").rename(pc.path("room 1/a.aqr"))
+    hall.network()
+    done = pc.go_on()
+    assert (done.outcomes, done.fresh, done.troubles) == ({"in progress": 1}, 0, [])
+
+
 def test_what_was_taken_away_is_no_trouble_any_more_once_its_exam_has_ended(pc: Pc, hall: Hall, sitting: str) -> None:
     pc.play(sitting, "start", place="pc1/exam.aqr")
     pc.go_on()
