@@ -9,7 +9,8 @@ assessmentQ's own list of sittings) with what came in, and looks whether a file 
 `GRADEWAY_AQR_ALERT_DAYS`, or for three days assessmentQ could not be asked whose results are expected
 (`gradeway aqr status` says why). `gradeway aqr missing` names learners and access codes. Look on the
 exams' own computers for their `.aqr` and `.bak` files now: these are deleted there two weeks after they were
-sent. Drop what is found into `inbox/aqr`. Of whom nothing more is to come, such as somebody who stayed away,
+sent. Rename `.bak` to `.aqr`, for only these are sent, and drop what is found into `inbox/aqr`: what
+assessmentQ has is not sent again. Of whom nothing more is to come, such as somebody who stayed away,
 `gradeway aqr dismiss --sittings NUMBER --reason WHY`. After `GRADEWAY_AQR_PAST_DAYS` a missing result is
 told no more. `SettingsError` names what to correct.
 """

@@ -12,7 +12,7 @@ aqr watch` does the same on an exam's own computer. As many tasks send side by s
 **When it fails.** That assessmentQ cannot be reached is no failure: files wait, and the next run goes
 on. `SettingsError` names the field of the Connection `gradeway_assessmentq` to correct. An upload
 without an answer is asked about before it is sent again. `gradeway aqr status` shows what waits and
-what needs a person: a file that is refused or not taken, or a folder that cannot be read, makes one run
+what needs a person: a file that is refused, not taken, or gone unsent, or a folder that cannot be read, makes one run
 fail. Clearing tasks is safe at any time.
 """
 

@@ -315,6 +315,32 @@ def test_what_the_server_does_not_know_is_told(
     assert [each["what"] for each in document(bad)["wrong"]] == ["the server does not know these bytes"]
 
 
+def test_a_server_that_cannot_be_asked_is_no_proof_that_all_is_well(
+    run: Run, environment: dict[str, str], usb: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("upload", usb)
+    connection = json.loads(environment["AIRFLOW_CONN_GRADEWAY_ASSESSMENTQ"])
+    del connection["extra"]["received_path"]
+    monkeypatch.setenv("AIRFLOW_CONN_GRADEWAY_ASSESSMENTQ", json.dumps(connection))
+    told = run("verify", "--format", "json")
+    assert (told.exit_code, document(told)["wrong"]) == (1, [])
+    assert document(told)["unasked"].startswith("received_path is not set in the profile of the Connection")
+
+
+def test_files_that_end_otherwise_are_counted_and_not_sent(run: Run, usb: Path, tmp_path: Path) -> None:
+    (usb / "pc1/exam.aqr").rename(usb / "pc1/exam.bak")
+    for name in (".hidden", "half.part", "notes.txt"):
+        (usb / name).touch()
+    done = run("upload", usb)
+    assert (done.exit_code, f"2 other files in {usb}: only .aqr is sent" in done.stdout) == (0, True)
+    assert document(run("upload", usb, "--format", "json"))[str(usb)]["others"] == 2
+    inbox = tmp_path / "home/landing/inbox/aqr"
+    inbox.parent.mkdir(parents=True)
+    usb.rename(inbox)
+    assert "2 other files in the inbox: only .aqr is sent" in run("status").stdout
+    assert document(run("status", "--format", "json"))["others"] == 2
+
+
 def test_a_person_dismisses_a_file_or_has_it_sent_again(run: Run, usb: Path) -> None:
     (usb / "holiday.aqr").write_bytes(b"no result file")
     run("upload", usb)

@@ -12,6 +12,7 @@ from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, BinaryIO
 from uuid import uuid4
 
@@ -39,6 +40,7 @@ from fixtures.sandboxes import Hall
 from gradeway.custody import files, ledger, order, reach
 from gradeway.custody.custody import Pass
 from gradeway.custody.keep import Keeper, LeftAlone
+from gradeway.custody.moving import our_name
 from gradeway.custody.overview import doubts
 from gradeway.errors import CustodyError, TenantChangedError, VendorAnswerError, VendorAwayError, VendorRefusedError
 from gradeway.results.offline import collect
@@ -264,6 +266,34 @@ def test_a_server_that_answers_again_is_online_again_though_nothing_is_sent(
         assert (custody.go_on(files.look(pc.folder)).online, pc.reach().online) == (online, online)
 
 
+def test_a_copy_of_what_has_ended_by_the_results_has_ended_too(
+    pc: Pc, hall: Hall, sitting: str, passing: Clock
+) -> None:
+    content = pc.play(sitting, "start")
+    pc.go_on()
+    assert hall.upload(hall.play(sitting, "finish")).status_code == 201
+    passing.pass_by(600)
+    for _ in range(2):
+        pc.go_on()
+    assert pc.names() == ["exam.bak"]
+    pc.write(content, "found again.aqr")
+    done = pc.go_on()
+    assert (done.outcomes, done.kept, pc.names()) == ({"final before": 1}, 1, ["exam.bak", "found again.bak"])
+    assert sent(hall, content) == [1]
+
+
+def test_what_another_service_put_away_is_no_trouble_any_more_once_its_exam_has_ended(
+    pc: Pc, hall: Hall, sitting: str, passing: Clock
+) -> None:
+    pc.play(sitting, "start")
+    pc.go_on()
+    assert hall.upload(hall.play(sitting, "finish")).status_code == 201
+    pc.path().rename(pc.path("exam.bak"))
+    passing.pass_by(600)
+    pc.go_on()
+    assert (pc.row().state, pc.row().detail) == ("gone", "")
+
+
 # --- the network ---
 
 
@@ -461,6 +491,25 @@ def test_a_refused_account_is_an_error_and_loses_nothing(
     assert pc.reach().detail == ""
 
 
+def test_who_asked_for_so_long_that_another_worker_took_the_bytes_over_does_not_send_them_too(
+    make_pc: MakePc, empty_store: str, hall: Hall, sitting: str, folder: Path, passing: TwoClocks
+) -> None:
+    slow, other = collecting(make_pc, empty_store, folder), make_pc(empty_store, "stick", keeper=LeftAlone())
+    content = slow.play(sitting, "start", "finish")
+    other.write(content)
+    real = slow.client.received
+
+    def received(sha256: str) -> Any:  # noqa: ANN401
+        found = real(sha256)
+        passing.pass_by(95)
+        assert other.go_on().outcomes == {"final": 1}
+        return found
+
+    slow.client.received = received  # type: ignore[method-assign]
+    assert slow.go_on().outcomes == {}
+    assert sent(hall, content) == taken(hall, content) == [1]
+
+
 def test_a_refused_account_that_only_asked_leaves_the_file_free_for_the_right_one(
     make_pc: MakePc, empty_store: str, hall: Hall, sitting: str, folder: Path
 ) -> None:
@@ -631,6 +680,90 @@ def test_a_file_is_written_to_between_the_answer_and_its_end(pc: Pc, hall: Hall,
     assert sent(hall, ended) == [1]
 
 
+def meddling(monkeypatch: pytest.MonkeyPatch, meddle: Callable[[Path, Path], object]) -> None:
+    """Have somebody do something right after a file that is put away was first renamed."""
+    real, renamed = Path.rename, list[Path]()
+
+    def rename(source: Path, target: Path) -> Path:
+        done = real(source, target)
+        if not renamed:
+            renamed.append(source)
+            meddle(source, Path(target))
+        return done
+
+    monkeypatch.setattr(Path, "rename", rename)
+
+
+def contents(pc: Pc) -> list[bytes]:
+    """What is in all files of the folder, those under names of Gradeway's own too."""
+    return sorted(path.read_bytes() for path in pc.folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_file_that_is_written_to_while_it_is_put_away_is_sent_and_not_swept_away(
+    pc: Pc, hall: Hall, sittings: Iterator[str], monkeypatch: pytest.MonkeyPatch, has_links: bool
+) -> None:
+    ended, more = (pc.play(next(sittings), "start", "finish") for _ in range(2))
+    pc.write(ended)
+    if not has_links:
+        monkeypatch.setattr(os, "link", read_only)
+    meddling(monkeypatch, lambda _source, ours: ours.write_bytes(more))
+    assert (pc.go_on().kept, pc.names()) == (0, ["exam.aqr"])
+    assert pc.go_on().kept == 1
+    assert (taken(hall, ended, more), contents(pc)) == ([1, 1], [more])
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_two_files_of_one_name_after_one_was_written_to_while_it_was_put_away(
+    pc: Pc, hall: Hall, sittings: Iterator[str], monkeypatch: pytest.MonkeyPatch, has_links: bool
+) -> None:
+    ended, more, new = (pc.play(next(sittings), "start", "finish") for _ in range(3))
+    pc.write(ended)
+    if not has_links:
+        monkeypatch.setattr(os, "link", read_only)
+    meddling(monkeypatch, lambda source, ours: (ours.write_bytes(more), source.write_bytes(new)))
+    assert (pc.go_on().kept, pc.names()) == (0, [f"exam-{sha(more)[:12]}.aqr", "exam.aqr"])
+    assert pc.go_on().kept == 2
+    assert (taken(hall, ended, more, new), contents(pc)) == ([1, 1, 1], sorted([more, new]))
+
+
+def test_the_next_exam_begins_while_the_last_one_is_put_away(
+    pc: Pc, hall: Hall, sittings: Iterator[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, new = (pc.play(next(sittings), "start", "finish") for _ in range(2))
+    pc.write(ended)
+    meddling(monkeypatch, lambda source, _ours: source.write_bytes(new))
+    assert (pc.go_on().kept, pc.names()) == (1, ["exam.aqr", "exam.bak"])
+    assert pc.go_on().kept == 1
+    assert (taken(hall, ended, new), contents(pc)) == ([1, 1], sorted([ended, new]))
+
+
+def test_a_name_of_gradeways_own_that_a_dead_run_left_is_taken_up_although_the_next_exam_has_begun(
+    pc: Pc, hall: Hall, sittings: Iterator[str]
+) -> None:
+    ended = pc.play(next(sittings), "start", "finish")
+    pc.note()
+    pc.custody.send(pc.row(), Pass())
+    pc.path().rename(our_name(pc.path(), sha(ended)))
+    new = pc.play(next(sittings), "start", "finish", size=900)
+    for _ in range(3):
+        pc.go_on()
+    assert (taken(hall, ended, new), contents(pc)) == ([1, 1], sorted([ended, new]))
+    assert pc.states() == {"kept": 2}
+
+
+def test_other_bytes_of_the_same_size_and_date_are_not_put_away_and_are_sent(pc: Pc, hall: Hall, sitting: str) -> None:
+    ended = pc.play(sitting, "start", "finish")
+    pc.note()
+    pc.custody.send(pc.row(), Pass())
+    status = pc.path().stat()
+    other = pc.write(ended[::-1])
+    os.utime(pc.path(), ns=(status.st_atime_ns, status.st_mtime_ns))
+    for _ in range(2):
+        pc.go_on()
+    assert (sent(hall, ended, other), contents(pc)) == ([1, 1], [other])
+
+
 def test_a_final_file_that_becomes_a_folder_leaks_nothing(pc: Pc, sitting: str) -> None:
     pc.play(sitting, "start", "finish")
     custody = pc.custody
@@ -658,6 +791,43 @@ def test_a_file_that_cannot_be_read_is_told_and_does_not_stop_the_others(
     assert "cannot be read: Permission denied" in done.troubles[0]
     assert pc.go_on().outcomes == {"final": 1}
     assert taken(hall, locked) == [1]
+
+
+class FullDisk:
+    """A copy for which there is no room."""
+
+    def __init__(self, _size: int) -> None:
+        self.write, self.close = no_space, no_space
+        self.seek = self.truncate = lambda *_: None
+
+    def __enter__(self) -> FullDisk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def test_where_there_is_no_room_for_a_copy_the_file_itself_is_sent(
+    pc: Pc, hall: Hall, sitting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = pc.play(sitting, "start", "finish")
+    monkeypatch.setattr("gradeway.custody.custody.SpooledTemporaryFile", FullDisk)
+    done = pc.go_on()
+    assert (done.outcomes, done.troubles, taken(hall, content)) == ({"final": 1}, [], [1])
+
+
+def test_where_there_is_no_room_for_a_copy_of_a_file_that_never_stands_still_that_is_told(
+    pc: Pc, hall: Hall, sitting: str, passing: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    custody = pc.custody
+    pc.play(sitting, "start")
+    monkeypatch.setattr("gradeway.custody.custody.SpooledTemporaryFile", FullDisk)
+    for second in (1, 2):
+        before = files.look(pc.folder)
+        age([pc.path()], second)
+        done = custody.go_on(before)
+        passing.pass_by(60)
+    assert done.troubles == [f"file {pc.row().id} finds no room for a copy in {gettempdir()}; make room there"]
 
 
 # --- files that are not like the others ---
@@ -985,6 +1155,39 @@ def test_somebody_takes_a_file_away(pc: Pc, sittings: Iterator[str]) -> None:
     pc.path("b.aqr").unlink()
     assert pc.go_on().kept == 0
     assert (pc.row("b.aqr").state, pc.row("b.aqr").kept_as) == ("gone", "")
+
+
+def test_a_file_that_was_never_sent_and_is_gone_is_told_until_a_person_looked(
+    pc: Pc, hall: Hall, sittings: Iterator[str]
+) -> None:
+    hall.network(online=False)
+    for place in ("a.aqr", "b.aqr"):
+        pc.play(next(sittings), "start", place=place)
+    pc.write(b"", "empty.aqr")
+    pc.go_on()
+    for place in ("a.aqr", "empty.aqr"):
+        pc.path(place).unlink()
+    hall.network()
+    told = f"file {pc.row('a.aqr').id} was never sent and is gone; look for a copy of it"
+    for outcomes, fresh in (({"in progress": 1}, 1), ({}, 0)):
+        done = pc.go_on()
+        assert (done.outcomes, done.fresh, done.troubles) == (outcomes, fresh, [told])
+    assert (pc.row("a.aqr").state, pc.row("a.aqr").detail) == ("gone", "was never sent and is gone")
+    assert ledger.dismiss(pc.store, pc.row("a.aqr").id, again=False)
+    pc.path("b.aqr").unlink()  # which was sent
+    done = pc.go_on()
+    assert (done.troubles, done.fresh, "took it away" in pc.row("b.aqr").detail) == ([], 0, True)
+
+
+def test_a_file_that_is_moved_in_its_folder_before_it_is_sent_is_not_gone(pc: Pc, hall: Hall, sitting: str) -> None:
+    hall.network(online=False)
+    pc.play(sitting, "start", place="a.aqr")
+    pc.go_on()
+    pc.path("room 1").mkdir()
+    pc.path("a.aqr").rename(pc.path("room 1/a.aqr"))
+    hall.network()
+    done = pc.go_on()
+    assert (done.outcomes, done.fresh, done.troubles) == ({"in progress": 1}, 0, [])
 
 
 def test_what_was_taken_away_is_no_trouble_any_more_once_its_exam_has_ended(pc: Pc, hall: Hall, sitting: str) -> None:
@@ -1543,6 +1746,29 @@ def test_workers_at_the_same_folder_send_everything_once(
     assert sent(hall, *contents) == [1] * 12
     assert workers[0].names() == [f"{number}.bak" for number in sorted(range(12), key=str)]
     assert sum(each.outcomes["final"] for each in done) == 12
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_two_workers_put_the_same_file_away(
+    make_pc: MakePc, empty_store: str, sitting: str, folder: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    pc, other = (collecting(make_pc, empty_store, folder) for _ in range(2))
+    ended = pc.play(sitting, "start", "finish")
+    pc.note()
+    pc.custody.send(pc.row(), Pass())
+    real, steps = Path.rename, iter([1, 2])
+
+    def rename(source: Path, target: Path) -> Path:
+        if next(steps, 0) == step:
+            other.custody.put_away(Pass())
+        return real(source, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    done = Pass()
+    pc.custody.put_away(done)
+    assert (done.troubles, done.fresh, pc.row().detail) == ([], 0, "")
+    pc.go_on()
+    assert (pc.states(), list(archived(folder).values()), contents(pc)) == ({"kept": 1}, [ended], [])
 
 
 # --- time ---

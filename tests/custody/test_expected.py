@@ -136,6 +136,7 @@ def test_a_roster_is_read(tmp_path: Path) -> None:
     ("content", "what"),
     [
         ("exam\nE\n", "first line"),
+        ("exam,learner\n", "names nobody"),
         ("exam,learner,seat\nE,S1,4\n", "first line"),
         ("exam,learner\nE,S1\nE,\n", "line 3"),
         ("exam,learner,until\nE,S1,30/06/2026\n", "line 2"),
@@ -400,6 +401,26 @@ def test_a_sitting_that_a_person_dismissed_is_told_no_more_until_something_comes
         expected.dismiss(here.store, before[learner], "ill")
     assert expected.dismiss(here.store, before["S3"], "")
     assert told(here, settings).expected == {"received": 1, "unfinished": 1, "dismissed": 1, "missing": 1}
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_who_lacks_or_was_dismissed_stays_so_though_the_server_lists_him_no_more(
+    years: Pc, monkeypatch: pytest.MonkeyPatch, left: int
+) -> None:
+    settings, now = Settings(home=years.folder, aqr_past_days=3650), clock.now()
+    years.play("A", "start")
+    years.go_on()
+    assert expected.compare(years.store, years.client, settings) == {"missing": 3, "expected": 1, "unfinished": 1}
+    before = numbers(years, settings)
+    expected.dismiss(years.store, before["S1"], "stayed away")
+    listed = [each for each in years.client.sittings() if each.id == "B"][:left]
+    monkeypatch.setattr(years.client, "sittings", lambda: iter(listed))
+    kept = {"dismissed": 1, "missing": 2, "unfinished": 1}
+    assert expected.compare(years.store, years.client, settings) == kept | ({} if left else {"expected": 1})
+    monkeypatch.setattr(clock, "now", lambda: now + 2 * DAY)
+    expected.dismiss(years.store, before["S1"], "")
+    assert expected.compare(years.store, years.client, settings)["missing"] == (3 if left else 4)
+    assert not told(years, settings).stale
 
 
 def test_who_is_not_listed_any_more_is_not_expected(years: Pc, tmp_path: Path) -> None:

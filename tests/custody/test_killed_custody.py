@@ -13,6 +13,7 @@ from crash.kill import Step, in_a_process
 from custody.pcs import MakePc, Pc, client_of, put_older, scores, sent, taken, two_copies
 from fixtures.sandboxes import Hall
 from gradeway.custody import files
+from gradeway.custody.custody import Pass
 from gradeway.custody.keep import Keeper
 from sessions.exams import Clock
 from vendors.profiles import DROPPED
@@ -46,9 +47,13 @@ STEPS = [
     *SENDING,
     *(
         Step(where, when, number)
-        for where in (f"{CUSTODY}keep:_move", "pathlib:Path.rename", f"{CUSTODY}ledger:kept")
+        for where, numbers in (
+            (f"{CUSTODY}keep:move", (1, 2)),
+            ("pathlib:Path.rename", (1, 2, 3, 4)),  # each file gets a name of ours, and then its last one
+            (f"{CUSTODY}ledger:kept", (1, 2)),
+        )
         for when in ("before", "after")
-        for number in (1, 2)
+        for number in numbers
     ),
 ]
 PUTTING_BACK = [
@@ -60,9 +65,14 @@ PUTTING_BACK = [
     ),
     *(Step(where, when, 2) for where in (f"{CUSTODY}ledger:ended", CLIENT) for when in ("before", "after")),
 ]
+GIVING_BACK = [
+    Step(where, when)
+    for where in (f"{CUSTODY}keep:give_back", f"{CUSTODY}moving:os.link", "pathlib:Path.unlink")
+    for when in ("before", "after")
+]
 ELSEWHERE = [
-    *(Step(f"{CUSTODY}keep:shutil.copy2", when) for when in ("before", "halfway", "after")),
-    *(Step("pathlib:Path.rename", when, 2) for when in ("before", "after")),  # the first is refused: another disk
+    *(Step(f"{CUSTODY}moving:shutil.copy2", when) for when in ("before", "halfway", "after")),
+    *(Step("pathlib:Path.rename", when, 3) for when in ("before", "after")),  # the second is refused: another disk
     *(Step(where, when) for where in ("pathlib:Path.unlink", f"{CUSTODY}ledger:kept") for when in ("before", "after")),
 ]
 
@@ -117,6 +127,40 @@ def test_the_next_pass_ends_well(one_pc: Pc, sittings: Iterator[str], passing: C
     scene.check()
     assert one_pc.names() == ["a.bak", "b.aqr", "c.bak"]
     assert sent(one_pc.hall, *scene.ended, scene.begun) == [1, 1, 1]
+
+
+@pytest.mark.parametrize("is_occupied", [False, True])
+@pytest.mark.parametrize("step", GIVING_BACK, ids=str)
+def test_killed_while_it_gives_a_file_that_changed_its_name_back(
+    one_pc: Pc, hall: Hall, sittings: Iterator[str], passing: Clock, step: Step, is_occupied: bool
+) -> None:
+    changed, new = (one_pc.play(next(sittings), "start", "finish") for _ in range(2))
+    one_pc.play(next(sittings), "start", "finish")
+    one_pc.note()
+    one_pc.custody.send(one_pc.row(), Pass())
+    one_pc.store.engine.dispose()
+
+    def work() -> None:
+        rename = Path.rename
+
+        def meddle(source: Path, target: Path) -> None:
+            rename(source, target)
+            target.write_bytes(changed)
+            if is_occupied:
+                source.write_bytes(new)
+
+        Path.rename = meddle  # type: ignore[method-assign, assignment]
+        step.arm()
+        one_pc.custody.put_away(Pass())
+
+    assert in_a_process(work) == signal.SIGKILL
+    for _ in range(5):
+        one_pc.go_on()
+        passing.pass_by(GRACE)
+    wanted = [changed, new] if is_occupied else [changed]
+    assert taken(hall, *wanted) == [1] * len(wanted)
+    assert sorted(path.read_bytes() for path in one_pc.folder.iterdir()) == sorted(wanted)
+    assert one_pc.states()["kept"] == len(wanted)
 
 
 @pytest.mark.parametrize("step", SENDING, ids=str)

@@ -32,6 +32,7 @@ def test_what_was_done_with_long_ago_is_forgotten_and_nothing_else(empty_store: 
                 file("deleted", **kept, kept_as="/x", purged_at=LONG_AGO),
                 file("ended", FileState.FINAL, final_at=LONG_AGO),
                 file("taken away", FileState.GONE),
+                file("taken away, to look at", FileState.GONE, detail="somebody took it away"),
                 file("still kept", **kept, kept_as="/y"),
                 file("deleted now", **kept, kept_as="/z", purged_at=NOW),
                 file("ended now", FileState.FINAL, final_at=NOW),
@@ -48,6 +49,6 @@ def test_what_was_done_with_long_ago_is_forgotten_and_nothing_else(empty_store: 
     with store.session() as session:
         files = {row.place for row in session.query(ResultFile)}
         uploads = {row.sha256.rstrip("0") for row in session.query(ResultUpload)}
-    assert files == {"still kept", "deleted now", "ended now", "sent", "waiting"}
+    assert files == {"taken away, to look at", "still kept", "deleted now", "ended now", "sent", "waiting"}
     assert uploads == {"still kept", "deleted now", "sent", "new, of no file"}
     store.engine.dispose()

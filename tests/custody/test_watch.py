@@ -28,7 +28,7 @@ from gradeway.errors import CustodyError, StoreNotReadyError
 from gradeway.store.engine import Store
 from store.test_migrations import migrate
 
-OFFLINE, ONLINE = "offline: what waits is sent as soon as the server answers", "online again"
+ONLINE = "online again"
 FULL = OperationalError("", {}, Exception("database or disk is full"))
 
 
@@ -101,16 +101,22 @@ def test_it_follows_an_exam_to_its_end(one_pc: Pc, hall: Hall, sitting: str, has
     assert (one_pc.names(), sent(hall, *contents)) == (["exam.bak"], [1, 1])
 
 
+def offline(pc: Pc) -> str:
+    """What a watcher says of a server that cannot be reached."""
+    return f"offline: {pc.reach().detail}; what waits is sent as soon as the server answers"
+
+
 def test_offline_and_online_are_said_once(one_pc: Pc, hall: Hall, sitting: str, hasty: None) -> None:
     hall.network(online=False)
     one_pc.play(sitting, "start", "finish")
     with watching(one_pc) as watcher:
         watcher.some_passes(5)
-        assert watcher.said == [OFFLINE]
+        away = offline(one_pc)
+        assert (watcher.said, "cannot be reached at" in away) == ([away], True)
         hall.network()
         watcher.until(lambda: one_pc.names() == ["exam.bak"])
         watcher.some_passes()
-    assert watcher.said == [OFFLINE, ONLINE, "1 final", "1 put away"]
+    assert watcher.said == [away, ONLINE, "1 final", "1 put away"]
 
 
 def test_it_asks_less_and_less_often_while_offline(
@@ -131,7 +137,7 @@ def test_it_ends_at_once_when_told_to(one_pc: Pc, hall: Hall, sitting: str) -> N
     hall.network(online=False)
     one_pc.play(sitting, "start")
     with watching(one_pc) as watcher:
-        watcher.until(lambda: watcher.said == [OFFLINE])  # and now it waits for seconds
+        watcher.until(lambda: watcher.said and watcher.said == [offline(one_pc)])  # and now it waits for seconds
         begun = time.monotonic()
         watcher.stop.set()
         watcher.thread.join()
@@ -246,6 +252,7 @@ def test_a_store_that_is_damaged_while_it_watches(one_pc: Pc, hasty: None, monke
     with watching(one_pc) as watcher:
         watcher.until(lambda: watcher.said)
     assert "the store is damaged: move its file away and start again" in watcher.said[0]
+    assert "Gradeway no longer deletes the .bak files" in watcher.said[0]
 
 
 def test_a_folder_that_is_a_file(one_pc: Pc) -> None:

@@ -153,6 +153,22 @@ def test_a_file_that_is_not_taken_and_a_folder_that_cannot_be_read_make_one_run_
     assert run("check_aqr").run.state == "failed"
 
 
+def test_a_file_that_is_gone_and_was_never_sent_makes_one_run_red_and_holds_up_no_other(
+    intake: Intake, hall: Hall, run: Run
+) -> None:
+    inbox = intake.zone.inbox("aqr")
+    inbox.mkdir(parents=True, exist_ok=True)
+    for number in (1, 2):
+        hall.play(f"51000{number}-1", "start")
+        (inbox / f"{number}.aqr").write_bytes(hall.play(f"51000{number}-1", "finish", score=9, max=10))
+    hall.network(online=False)
+    run("collect_aqr")
+    (inbox / "1.aqr").unlink()
+    hall.network()
+    assert [run("collect_aqr").run.state for _ in range(2)] == ["failed", "success"]
+    assert (list(inbox.iterdir()), uploads(hall)) == ([], 1)
+
+
 def test_without_a_connection_the_files_stay(intake: Intake, run: Run) -> None:
     inbox = intake.zone.inbox("aqr")
     inbox.mkdir(parents=True, exist_ok=True)

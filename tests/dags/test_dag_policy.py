@@ -33,7 +33,7 @@ LONG_TASKS = {"approve": 20, "apply": 8}
 DAG_IDS = ["load_grades", "replay", "housekeeping", "sync_sessions", "approve_sessions", "collect_results"]
 DAG_IDS += ["collect_aqr", "check_aqr", "publish_gradebook", "approve_publication"]
 # Questions that wait for a person must not wait for each other.
-RUNS_AT_ONCE = {"approve_sessions": 16, "approve_publication": 16}
+RUNS_AT_ONCE = {"approve_sessions": 64, "approve_publication": 64}
 
 
 @pytest.fixture(params=DAG_IDS)

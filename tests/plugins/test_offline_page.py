@@ -49,6 +49,12 @@ def test_it_says_how_to_begin(desk: Desk, site: Site) -> None:
     assert "Drop .aqr files into the inbox aqr" in Seen(desk.get("/offline").text).text
 
 
+def test_files_that_are_not_sent_are_counted(desk: Desk, site: Site) -> None:
+    (inbox := site.settings.landing / "inbox/aqr").mkdir(parents=True, exist_ok=True)
+    (inbox / "exam.bak").touch()
+    assert "1 other file in the inbox aqr" in Seen(desk.get("/offline").text).text
+
+
 def test_what_waits_and_what_came(desk: Desk, site: Site) -> None:
     put(site, file("a.aqr", FileState.WAITING, waiting_since=NOW - 2 * DAY), file("b.aqr", FileState.SENT))
     put(site, file("c.aqr", FileState.FINAL), file("d.aqr", FileState.KEPT, kept_as="/exams/d.bak"))

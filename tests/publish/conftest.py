@@ -31,13 +31,13 @@ READER = ["course.user.grades.VIEW", "course.user.VIEW", "course.configure-prope
 
 
 def site_seed() -> dict[str, list[dict[str, Any]]]:
-    """A site with many courses of each kind; parents have two sections, and one course each has a trouble."""
+    """A site with many courses of each kind; parents have two sections with somebody in both, some have a trouble."""
     kinds = {f"{kind[0]}{number:04d}": kind for kind in ("Classic", "Ultra") for number in range(COURSES[kind])}
     sections = {f"P{number:04d}-{letter}": f"P{number:04d}" for number in range(COURSES["Parent"]) for letter in "AB"}
     troubles = ("closed", "closed-ultra", "forbidden", "hidden", "orphan", "not-seen")
     kinds |= dict.fromkeys([*sections.values(), *sections, *troubles], "Classic") | {"closed-ultra": "Ultra"}
     learners = dict.fromkeys(kinds, LEARNERS) | dict.fromkeys([*sections.values(), "not-seen"], ())
-    learners |= {section: LEARNERS[:3] if section.endswith("A") else LEARNERS[3:] for section in sections}
+    learners |= {section: LEARNERS[:3] if section.endswith("A") else LEARNERS[2:] for section in sections}
     seed = courses(kinds, learners)
     more: dict[str, dict[str, Any]] = {section: {"parentId": parent} for section, parent in sections.items()}
     more |= {name: {"closedComplete": True} for name in ("closed", "closed-ultra")}

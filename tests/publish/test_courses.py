@@ -66,6 +66,16 @@ def test_grades_of_a_section_go_to_the_parent_and_to_its_own_learners_only(make_
     assert section.problems() == [("LEARNER_UNKNOWN", "Oral")]
 
 
+@pytest.mark.parametrize("letter", "AB")
+def test_who_is_in_two_sections_gets_the_grades_of_each(make_scene: MakeScene, letter: str) -> None:
+    parent = make_scene("Parent")
+    section = elsewhere(parent, f"{parent.course}-{letter}")
+    section.column()
+    section.grades(cy=7)
+    section.publish()
+    assert (parent.there(), section.problems()) == ({"Oral": {"cy": "7"}}, [])
+
+
 def test_two_sections_share_a_column_of_the_parent(make_scene: MakeScene) -> None:
     parent = make_scene("Parent")
     sections = [elsewhere(parent, f"{parent.course}-{letter}") for letter in "AB"]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from itertools import cycle
 
 import pytest
 
 from crash.kill import in_a_process
 from gradeway import clock
 from gradeway.errors import BudgetSpentError
-from gradeway.publish.calls import calls_today, count_calls
+from gradeway.publish.calls import Calls, calls_today, count_calls
 from gradeway.publish.run import Planning, Sent
 from gradeway.store.publish import LEARN, DayOfCalls, PublishIntent
+from gradeway.vendors.pace import Pace
 from publish import term
 from publish.conftest import MakeCourse
 from publish.filling import fill
@@ -281,3 +284,27 @@ def test_a_client_knows_what_was_called_before_it(plain_scene: Scene, passing: C
         assert client.transport.pace.calls == 2, "a token, and a call"
         with pytest.raises(BudgetSpentError, match="44 of 45 calls a day are used, and 1 are kept back"):
             client.probe()
+
+
+def test_processes_that_call_at_once_share_the_calls_of_a_day(plain_scene: Scene) -> None:
+    store = plain_scene.world.intake.store
+    paces = [Pace(term.QUICK, daily_calls=10) for _ in range(2)]
+    every = [Calls(store, pace) for pace in paces]
+    with contextlib.suppress(BudgetSpentError):
+        for pace, calls in cycle(zip(paces, every, strict=True)):
+            pace.ask("GET a/call", now=0)
+            calls.count()
+    assert calls_today(store, LEARN) in {10, 11}  # each hears of the others' with its own next call
+
+
+def test_what_was_called_before_midnight_is_not_of_the_day(plain_scene: Scene, passing: Clock) -> None:
+    store = plain_scene.world.intake.store
+    pace = Pace(term.QUICK, daily_calls=3)
+    calls = Calls(store, pace)
+    for _ in range(2):
+        for _ in range(3):
+            pace.ask("GET a/call", now=0)
+            calls.count()
+        with pytest.raises(BudgetSpentError):
+            pace.ask("GET a/call", now=0)
+        passing.pass_by(86_400)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,12 +11,14 @@ from gradeway.errors import UnknownPlanError
 from gradeway.publish import outbox
 from gradeway.publish.compare import compare
 from gradeway.publish.ours import Ours, read_ours
+from gradeway.publish.overview import Waiting, to_ask
 from gradeway.publish.plan import Line, Made, Part
 from gradeway.store.exams import Plan
 from gradeway.store.models import Course
 from gradeway.store.publish import LEARN, Action, Kind, PublishIntent, State
 from publish.scene import MakeScene, Scene
 
+NOW = datetime(2026, 11, 2, tzinfo=UTC)
 LINE = Line(Kind.GRADE, Action.UPDATE, "Oral", 1, {"score": "8"}, {"score": "7"}, "_1_1", learner="ann", learner_id=3)
 
 
@@ -164,3 +167,12 @@ def test_the_same_calls_later_are_a_plan_anew(make_scene: MakeScene) -> None:
         scene.publish()
     assert digests[0] == digests[2] != digests[1]
     assert scene.there() == {"Oral": {"ann": "8"}}
+
+
+def test_of_many_plans_those_are_asked_about_first_that_nobody_was() -> None:
+    days = {"a": 2, "b": None, "c": 1, "d": 3, "e": None}
+    plans = [
+        Waiting(name, "C", [], {}, NOW, approved=name == "e", asked_at=NOW + timedelta(days=day) if day else None)
+        for name, day in days.items()
+    ]
+    assert [each.digest for each in to_ask(plans, 3)] == ["b", "c", "a"]

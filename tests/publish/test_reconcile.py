@@ -6,7 +6,8 @@ import pytest
 
 from gradeway.errors import BudgetSpentError, UnknownCourseError
 from gradeway.publish.calls import calls_today, count_calls
-from gradeway.publish.reconcile import Difference, Reconciled, reconcile
+from gradeway.publish.outbox import begin
+from gradeway.publish.reconcile import NOT_ENDED, Difference, Reconciled, reconcile
 from gradeway.store.publish import LEARN, GradeConflict, PublishIntent
 from publish.conftest import MakeCourse
 from publish.scene import Scene
@@ -65,6 +66,28 @@ def test_a_grade_of_which_a_call_got_no_answer_is_told_and_not_passed_over(publi
     heal(published)
     [(learner, why)] = about(compared(published), "learner", "why")
     assert (learner, why) == ("ann", "a call about it has not ended: the next run finds out")
+
+
+@pytest.mark.parametrize(("call", "kind"), [("POST gradebook/schemas", "schema"), ("POST gradebook/columns", "column")])
+def test_a_schema_or_column_of_which_a_call_got_no_answer_is_told_with_its_remedy(
+    one_scene: Scene, call: str, kind: str
+) -> None:
+    one_scene.schemas("Letters|A=90:F=0")
+    one_scene.column(schema="Letters")
+    spoil(one_scene, call, kind="drop")
+    one_scene.publish()
+    heal(one_scene)
+    [(name, why)] = [each[1:] for each in about(compared(one_scene), "kind", "name", "why") if each[0] == kind]
+    assert name == {"schema": "Letters", "column": "Oral"}[kind]
+    assert why.startswith("OUTCOME_UNKNOWN: ")
+    assert why.endswith("nothing is sent twice before")
+
+
+def test_what_was_begun_and_not_sent_is_told(one_scene: Scene) -> None:
+    one_scene.column()
+    planned = one_scene.plan()
+    begin(one_scene.world.intake.store, LEARN, planned.free.digest, one_scene.settings)
+    assert about(compared(one_scene), "kind", "why") == [("column", NOT_ENDED)]
 
 
 def test_a_column_does_not_wait_because_a_schema_of_the_same_number_does(one_scene: Scene) -> None:

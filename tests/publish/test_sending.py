@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 from requests import PreparedRequest
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
+from gradeway import clock
 from gradeway.publish import send_grades
+from gradeway.store.models import Grade as StoredGrade
 from gradeway.store.models import GradeColumn
-from gradeway.store.publish import GradeConflict, GradeReceipt, PublishedItem, PublishIntent, PublishProblem
+from gradeway.store.publish import GradeConflict, GradeReceipt, PublishIntent
 from gradeway.vendors.ending import End
 from gradeway.vendors.learn import Learn
 from gradeway.vendors.learn_records import Grade
@@ -22,8 +24,7 @@ from gradeway.vendors.transport import Transport
 from publish import term
 from publish.filling import fill, set_grades
 from publish.scene import WRITES, MakeScene, Scene
-from publish.trouble import heal, spoil
-from sessions.exams import Clock
+from publish.trouble import spoil
 
 ORAL = {"Oral": {"ann": "7", "bob": "8", "cy": "9", "dee": "10", "eve": "11", "fay": "12"}}
 KINDS = {"schemas": "schema", "contents": "folder", "createAssignment": "column", "columns": "column", "users": "grade"}
@@ -75,28 +76,38 @@ def test_the_answer_is_the_receipt(oral: Scene) -> None:
     assert [learners[each.intent_id] for each in receipts] == [each.learner_id for each in receipts]
 
 
-def test_an_answer_that_shows_another_grade_is_told_and_nothing_is_sent_again(
-    oral: Scene, monkeypatch: pytest.MonkeyPatch
+def test_what_the_gradebook_makes_of_a_grade_is_told_not_sent_again_and_goes_with_ours(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = Learn.patch_grade
 
     def patch_grade(*given: Any, **named: Any) -> Grade:  # noqa: ANN401
         grade = real(*given, **named)
-        if grade.score == 7:
-            oral.site.play(oral.course, "grade", column="Oral", user="ann", score=5)
-            return replace(grade, score=Decimal(5))
-        return grade
+        if grade.score != Decimal("7.125"):
+            return grade
+        scene.site.play(scene.course, "grade", column="Oral", user="ann", score="7.12")
+        return replace(grade, score=Decimal("7.12"))
 
     monkeypatch.setattr(Learn, "patch_grade", patch_grade)
-    sent = oral.publish()
-    assert dict(sent.outcomes) == {"CREATED": 6, "CONFLICT": 1}
-    assert [(each.kind, each.name, each.detail) for each in sent.failures] == [("grade", "Oral", "ANSWER_DIFFERS")]
-    assert oral.problems() == [("ANSWER_DIFFERS", "Oral")]
-    since = oral.mark()
-    oral.publish()
-    assert oral.writes(since) == []
-    assert [each.ours for each in oral.rows(GradeConflict)] == ["7"]
-    assert oral.problems() == []
+    scene.column()
+    scene.grades(ann="7.125", bob=8)
+    sent = scene.publish()
+    assert dict(sent.outcomes) == {"CREATED": 2, "CONFLICT": 1}
+    assert [(each.kind, each.name, each.detail) for each in sent.failures] == [("grade", "Oral", "GRADE_DIFFERS")]
+    since = scene.mark()
+    with scene.publisher() as publisher:
+        publisher.look(clock.now())
+    scene.grades(bob=9)
+    scene.publish()
+    assert scene.problems() == [("GRADE_DIFFERS", "Oral")]
+    assert (len(scene.writes(since)), scene.count(GradeConflict)) == (1, 0)
+    receipts = {each.value: each for each in scene.rows(GradeReceipt)}
+    assert (receipts["7.125"].score, receipts["7.125"].intent_id is None) == (Decimal("7.12"), False)
+
+    with scene.world.intake.store.writing() as session:
+        session.execute(delete(StoredGrade).where(StoredGrade.value == "7.125"))
+    scene.publish_all()
+    assert (scene.there(), scene.problems()) == ({"Oral": {"bob": "9"}}, [])
 
 
 def test_an_answer_that_shows_another_column_is_told_and_keeps_no_grade_back(
@@ -131,79 +142,6 @@ def test_a_column_that_a_file_changed_after_the_plan_is_planned_anew(oral: Scene
         assert dict(publisher.apply_free().outcomes) == {"SKIPPED": 7}
     assert dict(oral.publish().outcomes) == {"CREATED": 7}
     assert oral.remote_column("Oral")["score"]["possible"] == 50
-
-
-def test_what_follows_on_an_assignment_that_was_lost_is_not_forgotten(one_scene: Scene, passing: Clock) -> None:
-    term.begin(one_scene)
-    spoil(one_scene, "POST contents/createAssignment", kind="drop_after")
-    spoil(one_scene, "GET gradebook/columns", kind="status", times=9, after=2)
-    one_scene.publish()
-    heal(one_scene)
-    assert "externalId" not in one_scene.remote_column("Project")
-    term.end_well(one_scene, passing)
-    term.check(one_scene, term.FIRST_THERE)
-
-
-def make_assignment(scene: Scene, title: str) -> Any:  # noqa: ANN401
-    """Make an assignment out of 5 points in a folder of its own, as a teacher does."""
-    contents = f"v1/courses/courseId:{scene.course}/contents"
-    folder = {"title": "Theirs", "contentHandler": {"id": "resource/x-bb-folder"}}
-    parent = scene.site.ask("POST", contents, folder, 201)["id"]
-    body = {"title": title, "parentId": parent, "score": {"possible": 5}}
-    return scene.site.ask("POST", f"{contents}/createAssignment", body, 201)
-
-
-def test_an_assignment_that_was_lost_is_not_taken_for_one_of_the_same_name(
-    make_scene: MakeScene, passing: Clock
-) -> None:
-    scene = make_scene(assignment_provisioning="always")
-    term.begin(scene)
-    theirs = make_assignment(scene, "Project")["gradeColumnId"]
-    spoil(scene, "POST contents/createAssignment", kind="drop")
-    scene.publish()
-    term.end_well(scene, passing)
-    assert [each["score"]["possible"] for each in scene.remote_columns() if each["name"] == "Project"] == [5, 100]
-    assert theirs not in {each.remote_id for each in scene.rows(PublishedItem)}
-
-
-def test_an_assignment_that_may_be_there_under_another_name_is_not_made_again_before_a_person_says_which(
-    scene: Scene, passing: Clock
-) -> None:
-    term.begin(scene)
-    spoil(scene, "POST contents/createAssignment", kind="drop_after")
-    spoil(scene, "GET gradebook/columns", kind="status", times=9, after=2)
-    scene.publish()
-    heal(scene)
-    [lost] = [each["id"] for each in scene.remote_columns() if each.get("contentId")]
-    column = f"v2/courses/courseId:{scene.course}/gradebook/columns/{lost}"
-    scene.site.ask("PATCH", column, {"name": "Paper"})
-    for _ in range(3):
-        passing.pass_by(term.GRACE)
-        scene.publish()
-    assert [each["name"] for each in scene.remote_columns() if each.get("contentId")] == ["Paper"]
-    assert ("ASSIGNMENT_LOST", "Project") in scene.problems()
-    [told] = [each.detail for each in scene.rows(PublishProblem) if each.code == "ASSIGNMENT_LOST"]
-    assert told == "Paper"
-
-    scene.site.ask("PATCH", column, {"name": "Project"})
-    term.end_well(scene, passing)
-    term.check(scene, term.FIRST_THERE)
-
-
-def test_an_assignment_that_is_none_of_ours_after_all_lets_ours_be_made(scene: Scene, passing: Clock) -> None:
-    term.begin(scene)
-    spoil(scene, "POST contents/createAssignment", kind="drop")
-    scene.publish()
-    theirs = make_assignment(scene, "Paper")["contentId"]
-    for _ in range(2):
-        passing.pass_by(term.GRACE)
-        scene.publish()
-    assert ("ASSIGNMENT_LOST", "Project") in scene.problems()
-
-    scene.site.ask("DELETE", f"v1/courses/courseId:{scene.course}/contents/{theirs}", status=204)
-    term.end_well(scene, passing)
-    assert scene.there() == term.FIRST_THERE | {"Paper": {}}
-    assert scene.problems() == []
 
 
 # --- what is refused

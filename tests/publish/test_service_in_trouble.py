@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from gradeway import clock
 from gradeway.errors import VendorAnswerError, VendorAwayError, VendorError, VendorRefusedError
@@ -135,21 +135,68 @@ def test_a_course_that_cannot_be_read_keeps_no_other_course_back(
 
 
 @pytest.mark.parametrize("state", ["sent", "unknown"])
-@pytest.mark.parametrize("kind", ["column", "grade"])
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_course_that_cannot_be_asked_about_a_lost_call_stops_no_run(
-    one_scene: Scene, new_course: object, status: int, kind: str, state: str
+    one_scene: Scene, new_course: object, status: int, state: str
 ) -> None:
     gone, other = one_scene, Scene(one_scene.world, *new_course())  # type: ignore[operator]
     fill(gone.world.intake.store, {gone.course: ORAL, other.course: ORAL})
     gone.publish(gone.course)
-    lost = update(PublishIntent).where(PublishIntent.kind == kind)
+    lost = update(PublishIntent).where(PublishIntent.kind == "grade")
     with gone.world.intake.store.writing() as session:
         session.execute(lost.values(state=state, ended_at=clock.now()))
     spoil(gone, "* *", kind="status", status=status, times=100)
     gone.publish()
     assert other.there() == ORAL
-    assert term.under_way(gone) == []
+    assert {each.state for each in term.under_way(gone)} == {"unknown"}
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_grade_that_nobody_may_look_at_after_its_call_was_lost_is_ours_all_the_same(
+    one_scene: Scene, passing: Clock, status: int
+) -> None:
+    scene = one_scene
+    scene.column()
+    scene.grades(ann=7)
+    scene.publish()
+    with scene.world.intake.store.writing() as session:  # as if the run had been killed
+        session.execute(update(PublishIntent).where(PublishIntent.kind == "grade").values(state="sent", ended_at=None))
+        session.execute(delete(GradeReceipt))
+    spoil(scene, "GET */users", kind="status", status=status, times=100)
+    for _ in range(2):
+        passing.pass_by(term.GRACE)
+        scene.publish()
+    assert [each.state for each in term.under_way(scene)] == ["unknown"]
+    heal(scene)
+    scene.publish()
+    assert term.under_way(scene) == []
+    [receipt] = scene.rows(GradeReceipt)
+    assert (receipt.value, receipt.first_score, receipt.intent_id is None) == ("7", None, False)
+
+
+@pytest.mark.parametrize("state", ["sent", "unknown"])
+@pytest.mark.parametrize(("status", "code"), [(403, "COURSE_FORBIDDEN"), (404, "REFUSED")])
+def test_a_lost_call_is_found_out_once_its_course_can_be_asked_again(
+    one_scene: Scene, new_course: MakeCourse, passing: Clock, status: int, code: str, state: str
+) -> None:
+    hidden, other = one_scene, Scene(one_scene.world, *new_course())
+    fill(hidden.world.intake.store, {hidden.course: ORAL, other.course: ORAL})
+    hidden.publish(hidden.course)
+    lost = update(PublishIntent).where(PublishIntent.kind == "column")
+    with hidden.world.intake.store.writing() as session:
+        session.execute(lost.values(state=state, ended_at=clock.now() if state == "unknown" else None))
+    spoil(hidden, "* *", kind="status", status=status, times=100)
+    assert [each.outcome for each in hidden.publish().failures] == ["UNKNOWN"]
+    passing.pass_by(term.GRACE)
+    assert hidden.publish().failures == []
+    assert other.there() == ORAL
+    assert [each.state for each in term.under_way(hidden)] == ["unknown"]
+    assert hidden.problems() == [(code, "Oral")]
+    since = hidden.mark()
+    heal(hidden)
+    term.end_well(hidden, passing)
+    assert (hidden.there(), hidden.problems()) == (ORAL, [])
+    assert hidden.writes(since) == []
 
 
 # --- one course

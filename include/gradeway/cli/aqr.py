@@ -110,6 +110,7 @@ def _document(done: Pass, waiting: int) -> dict[str, Any]:
         "still_written": done.moving,
         "put_away": done.kept,
         "deleted": done.purged,
+        "others": done.others,
         "troubles": done.troubles,
     }
 
@@ -122,7 +123,12 @@ def _told(folder: str, done: Pass, waiting: int) -> list[str]:
         "" if done.online else "; the server cannot be reached (`gradeway aqr status` says why), what waits goes later"
     )
     told = f"{', '.join(ends) or 'nothing to send'}; {done.kept:,} put away{away}"
-    return [f"{folder}: {out.count(done.found, 'result file')}: {told}", *done.troubles]
+    others = [_others(done.others, folder)] if done.others else []
+    return [f"{folder}: {out.count(done.found, 'result file')}: {told}", *others, *done.troubles]
+
+
+def _others(count: int, where: str) -> str:
+    return f"{out.count(count, 'other file')} in {where}: only .aqr is sent, so rename .bak files to that"
 
 
 def show_status(output: str) -> int:
@@ -145,6 +151,7 @@ def show_status(output: str) -> int:
                 "overdue": found.overdue,
                 "compared_at": out.iso(found.compared_at),
                 "unreadable": found.unreadable,
+                "others": found.others,
                 "troubles": _documents(TROUBLES, map(_row, found.troubles)),
             }
         )
@@ -161,6 +168,8 @@ def _standing_text(found: overview.Standing, settings: Settings) -> list[Any]:
         lines.append(f"the oldest unsent bytes wait since {out.when(found.waiting_since, settings.zone)}{told}")
     if found.unreadable:
         lines.append(f"{out.count(found.unreadable, 'folder')} in the inbox cannot be read: let Gradeway read them")
+    if found.others:
+        lines.append(_others(found.others, "the inbox"))
     if reach := found.reach:
         online = "online" if reach.online else "offline"
         since, seen_at = (out.when(moment, settings.zone) for moment in (reach.since, reach.seen_at))
@@ -230,6 +239,8 @@ def verify_files(output: str) -> int:
             unasked = str(error)
         if client is None:
             unasked = f"there is no connection {CONNECTION}"
+        elif not client.can_ask:
+            unasked = f"received_path is not set in the profile of the Connection {CONNECTION}"
     if output == "json":
         out.print_json({"wrong": _documents(TROUBLES, found), "unasked": unasked})
     else:

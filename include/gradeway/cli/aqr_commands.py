@@ -55,9 +55,9 @@ def upload(folders: tuple[Path, ...], output: str) -> int:
     """Send what was collected.
 
     From the folders, in which nothing is changed, or without any from the inbox. All .aqr files
-    below a folder are taken, those of the same name too. What the server has is not
-    sent again, so it can be run as often as you like. From the inbox (inbox/aqr of the landing
-    zone), files whose exam has ended are moved to the archive.
+    below a folder are taken, those of the same name too; other files are only counted, so rename
+    .bak to .aqr first. What the server has is not sent again, so it can be run as often as you like.
+    From the inbox (inbox/aqr of the landing zone), files whose exam has ended are moved to the archive.
 
     Exit code 1 if anything is still to send or still being written, the server could not be reached,
     or a file needs a person. Wipe a stick only after 0.

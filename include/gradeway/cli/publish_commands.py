@@ -137,8 +137,8 @@ def resolve(
     A decision about a grade is about just these two values: should either change, it is a conflict
     again. Another decision that names its column or its learner changes it, until it was carried
     out; a course alone means only what is open there. With --take also a column or a schema that
-    somebody changed or deleted there becomes again what the files say. The next run does what was
-    decided.
+    somebody changed or deleted there becomes again what the files say, and an assignment that was
+    lost (ASSIGNMENT_LOST) is made anew. The next run does what was decided.
 
     Exit code 1 if there is nothing to decide.
 

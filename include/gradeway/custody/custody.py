@@ -8,6 +8,7 @@ on, and not any more once it was uploaded with the exam finished.
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -15,13 +16,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, gettempdir
 from typing import BinaryIO, cast
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from gradeway import clock
-from gradeway.custody import files, folders, ledger, order, reach
+from gradeway.custody import files, folders, ledger, moving, order, reach
 from gradeway.custody.files import ChangedError, Seen
 from gradeway.custody.keep import Keeper
 from gradeway.custody.sending import MOST_TRIES, Content, Pass, Sender, is_for_all, is_no
@@ -93,7 +94,7 @@ class Custody:
                 fresh, an answer that its profile explains.
         """
         if wait := reach.quiet(self._store):
-            done.online, done.wait = False, wait
+            done.online, done.wait, done.offline = False, wait, f"it asked to be left alone for {wait:.0f} seconds more"
             return
         for file in ledger.files(self._store, self.folder, FileState.WAITING):
             if (only is None or file.id in only) and not self._try(file, done):
@@ -129,20 +130,22 @@ class Custody:
     def note(self, before: Sequence[Seen]) -> Pass:
         """Note what is there, and did not change since an earlier look."""
         self._hold()
-        unreadable: list[str] = []
-        now = files.look(self._folder, unreadable)
-        hidden = tuple(f"{place}/" for place in unreadable)
-        places = {seen.place for seen in now}
+        aside = files.Aside()
+        now = files.look(self._folder, aside)
+        hidden = tuple(f"{place}/" for place in aside.unreadable)
+        left = {moving.own_name(Path(place)) for place in aside.left}
+        places = {seen.place for seen in now} | {own.as_posix() for own in left if own}
 
         def is_gone(place: str) -> bool:
             return self._keeper.is_ours and place not in places and not place.startswith(hidden)
 
         still = self._to_note(before, now)
         ledger.note(self._store, self.folder, still, is_gone)
-        folders.saw(self._store, self.folder, unreadable)
+        folders.saw(self._store, self.folder, aside.unreadable)
+        self._keeper.take_up(self._store, self._folder, aside.left)
         if folders.is_to_compare(self._store, self.folder, COMPARE_EVERY):
             self._compare()
-        return Pass(found=len(now), moving=len(now) - len(still))
+        return Pass(found=len(now), moving=len(now) - len(still), others=aside.others)
 
     def _to_note(self, before: Sequence[Seen], now: Sequence[Seen]) -> list[Seen]:
         """Return what stood still since an earlier look, and what did not for so long that it is taken as it is."""
@@ -191,8 +194,10 @@ class Custody:
         """Ask now and then for results: an upload's answer may not tell the end, or another route have brought it."""
         # What was sent a moment ago may be of an exam that goes on, and all its computers would ask at once.
         before = clock.now() - LEARN_AFTER
-        sent = ledger.files(self._store, self.folder, FileState.SENT)
+        sent = ledger.files(self._store, self.folder, FileState.SENT, FileState.GONE)
         sent = [file for file in sent if file.sitting and file.sent_at and file.sent_at <= before]
+        # What was taken away is no loss any more once its exam has ended.
+        sent = [file for file in sent if file.state == FileState.SENT or file.detail]
         if not sent or not done.online or self._monotonic() < self._learn_at:
             return
         pause = LEARN_EVERY
@@ -228,7 +233,7 @@ class Custody:
                 log.info("file %d changed or went away; the next pass looks again", file.id)
                 return True
             except OSError as error:
-                self._sender.tell(done, file, f"cannot be read: {error.strerror}", "the next pass tries again")
+                self._tell_of_unread(error, file, done)
                 return True
             self._hold()  # somebody may have forgotten it since the last file
             return self._sender.send(file, content, done)
@@ -237,20 +242,36 @@ class Custody:
         """Return the bytes of a file; a copy of them if it does not stand still, or its exam's player may replace it.
 
         Sending may last longer than the player leaves it alone, and what is open cannot be replaced everywhere.
+        Where there is no room for a copy, what stands still is sent from the file itself.
         """
         seen, is_restless = Seen(file.place, file.size, file.modified_ns), file.place in self._restless
         if self._keeper.collects and not is_restless:
-            sha256 = files.digest(self._folder, seen)
-            return Content(seen, sha256, partial(files.open_file, self._folder / seen.place))
+            return self._itself(seen)
         copy = held.enter_context(SpooledTemporaryFile(IN_MEMORY))  # noqa: SIM115  it is closed by whoever holds it
-        if is_restless:
-            seen, sha256 = files.copy(self._folder, file.place, copy)
-            ledger.renew(self._store, file, seen)
-            self._moving[file.place] = self._monotonic()  # the next copy is made after as long a time
-        else:
-            sha256 = files.digest(self._folder, seen, copy)
+        try:
+            if is_restless:
+                seen, sha256 = files.copy(self._folder, file.place, copy)
+                ledger.renew(self._store, file, seen)
+                self._moving[file.place] = self._monotonic()  # the next copy is made after as long a time
+            else:
+                sha256 = files.digest(self._folder, seen, copy)
+        except OSError as error:
+            with suppress(OSError):  # it writes what it still has
+                copy.close()
+            if is_restless or error.errno != errno.ENOSPC:
+                raise
+            return self._itself(seen)
         copy.seek(0)
         return Content(seen, sha256, lambda: cast("BinaryIO", copy))
+
+    def _itself(self, seen: Seen) -> Content:
+        return Content(seen, files.digest(self._folder, seen), partial(files.open_file, self._folder / seen.place))
+
+    def _tell_of_unread(self, error: OSError, file: ResultFile, done: Pass) -> None:
+        what, remedy = f"cannot be read: {error.strerror}", "the next pass tries again"
+        if error.errno == errno.ENOSPC:
+            what, remedy = f"finds no room for a copy in {gettempdir()}", "make room there"
+        self._sender.tell(done, file, what, remedy)
 
     def _time(self) -> datetime | None:
         """Return the server's time; where it does not tell it, ours, and None if it cannot be asked."""
@@ -268,6 +289,8 @@ class Custody:
         order.overtaken(self._store)
         for file in order.replaced(self._store, self.folder):
             self._sender.tell(done, file, order.REPLACED, f"have it sent from {file.folder} again")
+        for file in folders.lost(self._store, self.folder):
+            self._sender.tell(done, file, "was never sent and is gone", "look for a copy of it")
         self._tell_of_unreadable(done)
         self._tell_of_endless(done)
         for file in ledger.files(self._store, self.folder, FileState.FINAL):

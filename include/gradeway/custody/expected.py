@@ -116,7 +116,7 @@ def compare(store: Store, client: AssessmentQ | None, settings: Settings) -> Cou
     signs = Signs(days_are_sure=bool(roster))
     with store.writing() as session:
         _fill(signs, session, sittings)
-        _write(session, signs, {_key(sitting): sitting for sitting in sittings})
+        _write(session, signs, {_key(sitting): sitting for sitting in sittings}, is_sure=bool(roster))
         return counts(session, settings)
 
 
@@ -134,7 +134,7 @@ def read_roster(path: str, zone: ZoneInfo) -> list[Sitting]:
         SettingsError: it cannot be read; the message names the line.
     """
     file = MappingFile("aqr_roster_file", path)
-    return [
+    listed = [
         Sitting(
             id=cells["sitting"],
             exam=cells["exam"],
@@ -144,6 +144,9 @@ def read_roster(path: str, zone: ZoneInfo) -> list[Sitting]:
         )
         for cells in _complete(file)
     ]
+    if path and not listed:
+        file.refuse("it names nobody")
+    return listed
 
 
 def _complete(file: MappingFile) -> Iterator[dict[str, str]]:
@@ -173,8 +176,12 @@ def _key(sitting: Sitting) -> Key:
     return sitting.exam, sitting.learner, sitting.id
 
 
-def _write(session: Session, signs: Signs, sittings: Mapping[Key, Sitting]) -> None:
-    """Write what came of the sittings; each keeps its number, since when it is listed, and what a person said of it."""
+def _write(session: Session, signs: Signs, sittings: Mapping[Key, Sitting], *, is_sure: bool) -> None:
+    """Write what came of the sittings; each keeps its number, since when it is listed, and what a person said of it.
+
+    Those that are not listed any more are forgotten, by a server's list only if nothing lacks of them: that may
+    leave one out.
+    """
     now = clock.now()
     gone = set(session.scalars(select(ExpectedSitting).order_by(ExpectedSitting.id).with_for_update()))
     known = {(row.exam, row.learner, row.sitting): row for row in gone}
@@ -188,7 +195,21 @@ def _write(session: Session, signs: Signs, sittings: Mapping[Key, Sitting]) -> N
         _note(row, *signs.judge(sitting, now, min(row.listed_at, now)))
         row.access_code, row.compared_at = sitting.access_code, now
     for row in gone:
-        session.delete(row)
+        if is_sure:
+            session.delete(row)
+            continue
+        _judge_on(row, signs, now)
+        if sittings and row.state not in LACKING and not row.dismissed_at:
+            session.delete(row)
+
+
+def _judge_on(row: ExpectedSitting, signs: Signs, now: datetime) -> None:
+    """Judge a sitting that is not listed any more by what is known of it."""
+    due_at = row.since if row.state in {SittingState.EXPECTED, SittingState.MISSING} else None
+    sitting = Sitting(id=row.sitting, exam=row.exam, learner=row.learner, access_code=row.access_code, due_at=due_at)
+    if due_at or signs.of(sitting):
+        _note(row, *signs.judge(sitting, now, min(row.listed_at, now)))
+    row.compared_at = now
 
 
 def _note(row: ExpectedSitting, state: SittingState, since: datetime | None) -> None:
@@ -202,11 +223,13 @@ def _note(row: ExpectedSitting, state: SittingState, since: datetime | None) -> 
 def _fill(found: Signs, session: Session, sittings: Iterable[Sitting]) -> None:
     """Add what is known to have come in: by our uploads, by the results, and by what the system says."""
     uploads = select(ResultUpload).where(ResultUpload.system == ASSESSMENTQ, ResultUpload.state.in_(RECEIVED))
-    exam_of = {sitting.id: sitting for sitting in sittings if sitting.id}
+    listed = session.scalars(select(ExpectedSitting))  # before; one may be left out now
+    whose = {row.sitting: (row.exam, row.learner) for row in listed if row.sitting}
+    whose |= {sitting.id: (sitting.exam, sitting.learner) for sitting in sittings if sitting.id}
     for upload in session.scalars(uploads.where(ResultUpload.sitting != "")):
-        known = exam_of.get(upload.sitting)
-        whose = (known.exam, known.learner) if known else ("", "")
-        found.add(Sign(upload.ended_at or upload.sent_at, upload.state in ENDED), upload.sitting, *whose)
+        is_final = upload.state in ENDED
+        of_whom = whose.get(upload.sitting, ("", ""))
+        found.add(Sign(upload.ended_at or upload.sent_at, is_final), upload.sitting, *of_whom)
     for attempt in session.scalars(select(Attempt).where(Attempt.system == ASSESSMENTQ)):
         at = attempt.finished_at or attempt.seen_at
         found.add(Sign(at, bool(attempt.exported)), attempt.sitting, attempt.exam, attempt.learner)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, BinaryIO
 
 from gradeway.errors import CustodyError
 
-ENDING, PUT_AWAY = ".aqr", ".bak"
+ENDING, PUT_AWAY, DRAFT = ".aqr", ".bak", ".part"
 BLOCK = 1 << 20
 COPY_TRIES = 3
 LARGEST_TIME = (1 << 63) - 1  # what a database takes; some file systems have dates beyond
@@ -37,27 +37,50 @@ class Seen:
     modified_ns: int
 
 
-def look(folder: Path, unreadable: list[str] | None = None) -> list[Seen]:
+@dataclass
+class Aside:
+    """What a look passes over, besides what operating systems and Gradeway make for themselves.
+
+    ``unreadable`` are the places of the folders that cannot be read, ``left`` those of the files that got a
+    name of Gradeway's own while they are moved, ``others`` how many files end otherwise.
+    """
+
+    unreadable: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    others: int = 0
+
+    def note(self, place: Path, name: str) -> None:
+        """Note a file that is no result file."""
+        if name.endswith(DRAFT):
+            self.left.append((place / name).as_posix())
+        elif not name.startswith("."):
+            self.others += 1
+
+
+def look(folder: Path, aside: Aside | None = None) -> list[Seen]:
     """Return the result files below a folder, by place; links are not followed.
 
-    The places of the folders in it that cannot be read are added to ``unreadable``.
+    What is passed over is noted in ``aside``.
 
     Raises:
         CustodyError: the folder itself cannot be read.
     """
     found: list[Seen] = []
+    passed = aside or Aside()
 
     def skip(error: OSError, place: Path) -> None:
         if place == folder:
             _refuse(error, folder)
-        if unreadable is not None:
-            unreadable.append(place.relative_to(folder).as_posix())
+        passed.unreadable.append(place.relative_to(folder).as_posix())
 
     for root, folders, names in os.walk(folder, onerror=lambda error: skip(error, Path(error.filename))):
         folders[:] = sorted(set(folders) - SYSTEM_FOLDERS)
         place = Path(root)
+        ours = [name for name in names if name.lower().endswith(ENDING)]
+        for name in set(names).difference(ours):
+            passed.note(place.relative_to(folder), name)
         try:
-            found += filter(None, (_seen(folder, place / name) for name in names if name.lower().endswith(ENDING)))
+            found += filter(None, (see(folder, place / name) for name in ours))
         except OSError as error:  # it may be listed, but not entered
             skip(error, place)
     return sorted(found, key=lambda seen: seen.place)
@@ -68,7 +91,8 @@ def _refuse(error: OSError, folder: Path) -> None:
     raise CustodyError(msg) from None
 
 
-def _seen(folder: Path, path: Path) -> Seen | None:
+def see(folder: Path, path: Path) -> Seen | None:
+    """Return what one look shows of a file; None if there is none, or something else."""
     try:
         status = path.lstat()
     except FileNotFoundError:
@@ -99,7 +123,7 @@ def open_file(path: Path) -> BinaryIO:
 def has(path: Path, sha256: str) -> bool:
     """Return whether a file is there and has some bytes."""
     try:
-        seen = _seen(path.parent, path)
+        seen = see(path.parent, path)
         return seen is not None and digest(path.parent, seen) == sha256
     except ChangedError:
         return False
@@ -120,7 +144,7 @@ def digest(folder: Path, seen: Seen, into: IO[bytes] | None = None) -> str:
             size += len(block)
             if into:
                 into.write(block)
-    if size != seen.size or _seen(folder, folder / seen.place) != seen:
+    if size != seen.size or see(folder, folder / seen.place) != seen:
         raise ChangedError(seen.place)
     return found.hexdigest()
 
@@ -133,7 +157,7 @@ def copy(folder: Path, place: str, into: IO[bytes]) -> tuple[Seen, str]:
         OSError: it cannot be read, or not be copied, now.
     """
     for _ in range(COPY_TRIES):
-        seen = _seen(folder, folder / place)
+        seen = see(folder, folder / place)
         if seen is None or not seen.size:
             break
         into.seek(0)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 
 from gradeway import clock
-from gradeway.store.custody import ResultFolder
+from gradeway.custody.ledger import TAKEN_AWAY
+from gradeway.store.custody import ASSESSMENTQ, FileState, ResultFile, ResultFolder, ResultUpload
 from gradeway.store.engine import Store
 
 
@@ -51,3 +54,23 @@ def is_to_compare(store: Store, folder: str, every: timedelta) -> bool:
     with store.writing() as session:
         session.get_one(ResultFolder, folder).compared_at = now
     return True
+
+
+def lost(store: Store, folder: str) -> list[ResultFile]:
+    """Return the files of a folder that were never sent and are gone, unless a person has looked at them.
+
+    One that was only moved in it is not gone.
+    """
+    other = aliased(ResultFile)
+    moved = select(other.id).where(
+        other.folder == folder,
+        other.state != FileState.GONE,
+        other.size == ResultFile.size,
+        other.modified_ns == ResultFile.modified_ns,
+    )
+    waits = (ResultFile.state == FileState.GONE, ResultFile.waiting_since.is_not(None), ResultFile.size > 0)
+    open_ones = (ResultFile.detail != TAKEN_AWAY, ResultFile.dismissed_at.is_(None))
+    unsent = ResultFile.sha256.not_in(select(ResultUpload.sha256).where(ResultUpload.system == ASSESSMENTQ))
+    wanted = select(ResultFile).where(ResultFile.folder == folder, *waits, *open_ones, unsent, ~moved.exists())
+    with store.session() as session:
+        return list(session.scalars(wanted.order_by(ResultFile.id)))

@@ -8,20 +8,19 @@ file to ``.bak``, and deletes it after two weeks.
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
-import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from gradeway import clock
 from gradeway.custody import files, ledger
 from gradeway.custody.files import PUT_AWAY, ChangedError, Seen
-from gradeway.landing.zone import sync
+from gradeway.custody.moving import give_back, move, our_name, own_name
 from gradeway.settings import Settings
-from gradeway.store.custody import ResultFile
+from gradeway.store.custody import FileState, ResultFile
 from gradeway.store.engine import Store
 
 log = logging.getLogger(__name__)
@@ -70,27 +69,29 @@ class Keeper:
         Where the time is not known now, that of the file begins with the next purge. ``tell`` is told
         what stands in its way, and what to do.
         """
-        source, target = folder / file.place, self._place(folder, file)
-        spare = target.with_stem(f"{target.stem}-{file.sha256[:12]}")
         try:
-            if source.exists():
-                if files.digest(folder, Seen(file.place, file.size, file.modified_ns)) != file.sha256:
-                    return 0
-                target = _move(source, target, spare, file.sha256)
-            else:
-                target = next((path for path in (target, spare) if files.has(path, file.sha256)), source)
-        except ChangedError:
-            return 0  # it is written to again; the next pass sends it
+            found = _secure(store, folder, file, self._place(folder, file))
+        except (ChangedError, FileNotFoundError):
+            return 0  # it is written to again, or another run is at it; the next pass looks again
         except OSError as error:
             remedy = f"it was received and is not sent again: let Gradeway write there, and in {folder}"
             tell(file, f"cannot be put away: {error.strerror}", remedy)
             return 0
-        if target == source:
+        if found is None:
             ledger.gone(store, file.id)
             log.info("file %d was received, and then taken away by somebody else", file.id)
             return 0
-        ledger.kept(store, file.id, str(target), now)
+        ledger.kept(store, file.id, str(found), now)
         return 1
+
+    def take_up(self, store: Store, folder: Path, left: Iterable[str]) -> None:
+        """Give the files that a run which died left under names of its own theirs back, unless they can be put away."""
+        final = ledger.files(store, str(folder), FileState.FINAL) if left else ()
+        ours = {our_name(folder / file.place, file.sha256) for file in final}
+        for path in {folder / place for place in left} - ours:
+            if own := own_name(path):
+                with suppress(ChangedError, OSError):
+                    give_back(path, own)
 
     def purge(self, store: Store, folder: Path, settings: Settings, time: Time) -> int:
         """Delete the files that were put away so many days ago; return how many.
@@ -122,36 +123,34 @@ class Keeper:
         return gone
 
 
-def _move(source: Path, target: Path, spare: Path, sha256: str) -> Path:
-    """Move a file without replacing another one; a copy of the same bytes that is there already is enough."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if files.has(target, sha256) and not target.samefile(source):
-        source.unlink()
-        return target
-    target = spare if os.path.lexists(target) else target
+def _secure(store: Store, folder: Path, file: ResultFile, target: Path) -> Path | None:
+    """Move a file to its place, or find it there; return where it is, or None if it is nowhere.
+
+    Raises:
+        ChangedError: it has other bytes than those that were received.
+        OSError: it cannot be moved.
+    """
+    source = folder / file.place
+    ours = our_name(source, file.sha256)
+    spare = target.with_stem(f"{target.stem}-{file.sha256[:12]}")
+    # In the order in which another run moves it, so that it is not missed in between.
+    is_here = os.path.lexists(source)
+    if not os.path.lexists(ours):
+        if not is_here:
+            return next((path for path in (target, spare) if files.has(path, file.sha256)), None)
+        if files.see(folder, source) != Seen(file.place, file.size, file.modified_ns):
+            raise ChangedError(file.place)
+        source.rename(ours)
+    seen = Seen(ours.relative_to(folder).as_posix(), file.size, file.modified_ns)
     try:
-        source.rename(target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        draft = target.with_suffix(".part")
-        shutil.copy2(source, draft)
-        if not files.has(draft, sha256):
-            raise OSError(errno.EIO, "the copy has other bytes") from None
-        _rename(draft, target)
-        source.unlink()
-    return target
-
-
-def _rename(draft: Path, target: Path) -> None:
-    """Give a copy its name so that both outlive a power cut."""
-    if os.name == "nt":  # has neither of the two for what is only read
-        draft.rename(target)
-        return
-    with draft.open("rb") as stream:
-        os.fsync(stream.fileno())
-    draft.rename(target)
-    sync(target.parent)
+        if files.digest(folder, seen) == file.sha256:
+            return move(ours, target, spare, file.sha256)
+    except (ChangedError, OSError):
+        give_back(ours, source)
+        raise
+    give_back(ours, source)
+    ledger.renew(store, file, Seen(file.place, file.size, file.modified_ns))  # although nothing else tells
+    raise ChangedError(file.place)
 
 
 class LeftAlone(Keeper):
@@ -166,6 +165,9 @@ class LeftAlone(Keeper):
     def put_away(self, store: Store, folder: Path, file: ResultFile, now: datetime | None, tell: Tell) -> int:
         """Do nothing."""
         return 0
+
+    def take_up(self, store: Store, folder: Path, left: Iterable[str]) -> None:
+        """Do nothing."""
 
     def purge(self, store: Store, folder: Path, settings: Settings, time: Time) -> int:
         """Delete nothing."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,7 @@ from gradeway.store.exams import Attempt
 
 LONGEST_ASKED = 3600.0  # seconds for which a server is left alone at most
 LONGEST_PAUSE = timedelta(hours=6)  # between two tries of bytes that got no answer
+TAKEN_AWAY = "somebody took it away before its exam was known to have ended"
 OPEN = (FileState.WAITING, FileState.SENT, FileState.REFUSED)
 STATES = {
     UploadState.IN_PROGRESS: FileState.SENT,
@@ -69,7 +70,12 @@ def _note(session: Session, folder: str, found: Sequence[Seen], is_gone: Callabl
             _set(row, **_new(seen, row.waiting_since or now))
     for row in known.values():
         if row.state in OPEN and is_gone(row.place):
-            _set(row, state=FileState.GONE, detail="somebody took it away before its exam was known to have ended")
+            _set(row, state=FileState.GONE, detail="" if _is_lost(session, row) else TAKEN_AWAY)
+
+
+def _is_lost(session: Session, row: ResultFile) -> bool:
+    """Return whether the bytes of a file that is gone were never sent: that is told when files are put away."""
+    return row.state == FileState.WAITING and not session.get(ResultUpload, (ASSESSMENTQ, row.sha256))
 
 
 def renew(store: Store, file: ResultFile, seen: Seen) -> None:
@@ -198,6 +204,14 @@ def still_sending(store: Store, sha256: str) -> None:
         session.execute(update(ResultUpload).where(*sending).values(sent_at=clock.now()))
 
 
+def is_still_ours(store: Store, sha256: str) -> bool:
+    """Return whether bytes that were claimed first, and not sent yet, were taken over by nobody; they are ours anew."""
+    first = (*_upload(sha256), ResultUpload.state == UploadState.SENDING, ResultUpload.tries == 1)
+    with store.writing() as session:
+        done = session.execute(update(ResultUpload).where(*first).values(sent_at=clock.now()))
+        return bool(done.rowcount)  # type: ignore[attr-defined]
+
+
 def put_off(store: Store, file_id: int) -> None:
     """Note that a file was tried in vain: others get their turn first."""
     _change(store, file_id, tried_at=clock.now())
@@ -281,16 +295,17 @@ def _end_file(session: Session, file_id: int, state: UploadState, upload: Result
 def sittings_ended(store: Store, sittings: Iterable[str]) -> int:
     """Note that the server knows some sittings' exams to have ended; return how many sent files that makes final."""
     with store.writing() as session:
-        return sum(_end_sitting(session, sitting) for sitting in sittings)
+        return sum(_end_sitting(session, sitting) for sitting in sorted(sittings))
 
 
 def _end_sitting(session: Session, sitting: str) -> int:
+    overtaken = order.end(session, sitting)  # uploads are locked before their files, here as everywhere
     of_it = update(ResultFile).where(ResultFile.sitting == sitting)
     # What was taken away can be no loss any more.
-    session.execute(of_it.where(ResultFile.state == FileState.GONE).values(detail=""))
-    sent = of_it.where(or_(ResultFile.state == FileState.SENT, order.was_overtaken(sitting)))
+    session.execute(of_it.where(ResultFile.state == FileState.GONE).values(detail="", waiting_since=None))
+    waits = and_(ResultFile.state == FileState.WAITING, ResultFile.sha256.in_(overtaken))
+    sent = of_it.where(or_(ResultFile.state == FileState.SENT, waits))
     done = session.execute(sent.values(state=FileState.FINAL, final_at=clock.now(), waiting_since=None, detail=""))
-    order.end(session, sitting)
     return int(done.rowcount)  # type: ignore[attr-defined]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
+from sqlalchemy import Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from gradeway import clock
@@ -121,17 +121,16 @@ def put_back(session: Session, upload: ResultUpload) -> None:
     session.execute(waiting.values(state=FileState.SENT, waiting_since=None))
 
 
-def was_overtaken(sitting: str) -> ColumnElement[bool]:
-    """Return the condition on files that wait only because an older copy came after them."""
-    digests = select(ResultUpload.sha256).where(*_overtaken_in(sitting))
-    return and_(ResultFile.state == FileState.WAITING, ResultFile.sha256.in_(digests))
+def end(session: Session, sitting: str) -> list[str]:
+    """Note that an exam has ended, by whichever of its uploads: none is sent again, and no copy waits for its end.
 
-
-def end(session: Session, sitting: str) -> None:
-    """Note that an exam has ended: no copy of it is sent again."""
-    session.execute(update(ResultUpload).where(*_overtaken_in(sitting)).values(state=UploadState.IN_PROGRESS))
-
-
-def _overtaken_in(sitting: str) -> tuple[ColumnElement[bool], ...]:
-    state = ResultUpload.state == UploadState.OVERTAKEN
-    return ResultUpload.system == ASSESSMENTQ, ResultUpload.sitting == sitting, state
+    Returns:
+        The digests of those that waited only because an older copy had come after them.
+    """
+    taken = (ResultUpload.system == ASSESSMENTQ, ResultUpload.sitting == sitting, ResultUpload.state.in_(TAKEN))
+    uploads = list(session.scalars(select(ResultUpload).where(*taken).order_by(ResultUpload.sha256).with_for_update()))
+    overtaken = [upload.sha256 for upload in uploads if upload.state == UploadState.OVERTAKEN]
+    for upload in uploads:
+        upload.state = UploadState.FINAL
+    session.flush()
+    return overtaken

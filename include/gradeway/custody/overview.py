@@ -40,7 +40,8 @@ class Standing:
     ``untaken_since`` is the same of those in the inbox that no run has taken up, which wait too;
     ``expected`` counts the sittings by what came of them, ``overdue`` those that lack their end for too long;
     ``compared_at`` is when that was last compared, ``stale`` whether too long ago for new ones to be known;
-    ``unreadable`` are the folders in the inbox that cannot be read.
+    ``unreadable`` are the folders in the inbox that cannot be read, ``others`` the files in it that end otherwise
+    than result files, and so are not sent.
     """
 
     states: Counter[str] = field(default_factory=Counter)
@@ -54,6 +55,7 @@ class Standing:
     compared_at: datetime | None = None
     stale: bool = False
     unreadable: int = 0
+    others: int = 0
 
 
 def standing(session: Session, settings: Settings) -> Standing:
@@ -63,7 +65,8 @@ def standing(session: Session, settings: Settings) -> Standing:
     counted = select(ResultFile.state, func.count()).group_by(ResultFile.state)
     found.states.update(dict(session.execute(counted).tuples().all()))
     oldest = select(func.min(ResultFile.waiting_since)).where(ResultFile.state == FileState.WAITING)
-    untaken, found.unreadable = _untaken(session, settings)
+    untaken, aside = _untaken(session, settings)
+    found.unreadable, found.others = len(aside.unreadable), aside.others
     if untaken:
         found.states[FileState.WAITING] += len(untaken)
     found.untaken_since = min(untaken, default=None)
@@ -81,19 +84,19 @@ def standing(session: Session, settings: Settings) -> Standing:
     return found
 
 
-def _untaken(session: Session, settings: Settings) -> tuple[list[datetime], int]:
+def _untaken(session: Session, settings: Settings) -> tuple[list[datetime], files.Aside]:
     """Return since when those files wait in the inbox that no run has taken up as they are.
 
-    And how many folders in it cannot be read.
+    And what is passed over there.
     """
-    inbox, unreadable = Zone(settings.landing).inbox(RESULT_FILES), list[str]()
+    inbox, aside = Zone(settings.landing).inbox(RESULT_FILES), files.Aside()
     if not inbox.is_dir():
-        return [], 0
+        return [], aside
     here = (ResultFile.folder == str(inbox), ResultFile.kept_as == "", ResultFile.state != FileState.GONE)
     known = {(row.place, row.size, row.modified_ns) for row in session.scalars(select(ResultFile).where(*here))}
-    looked = files.look(inbox, unreadable)
+    looked = files.look(inbox, aside)
     new = (seen for seen in looked if (seen.place, seen.size, seen.modified_ns) not in known and seen.size)
-    return list(filter(None, (_since(inbox / seen.place) for seen in new))), len(unreadable)
+    return list(filter(None, (_since(inbox / seen.place) for seen in new))), aside
 
 
 def _since(path: Path) -> datetime | None:

@@ -14,12 +14,13 @@ from gradeway.store.engine import Store
 def purge(store: Store, before: datetime) -> dict[str, int]:
     """Forget files that were done with before an instant, and uploads of bytes that no file has; return the counts.
 
-    Should the same bytes come again after all, the server says that it has them.
+    What is gone and needs a person to look at it stays. Should the same bytes come again after all, the server
+    says that it has them.
     """
     over = or_(
         ResultFile.purged_at < before,
         and_(ResultFile.state == FileState.FINAL, ResultFile.final_at < before),
-        and_(ResultFile.state == FileState.GONE, ResultFile.found_at < before),
+        and_(ResultFile.state == FileState.GONE, ResultFile.found_at < before, ResultFile.detail == ""),
     )
     last = func.coalesce(ResultUpload.ended_at, ResultUpload.sent_at)
     orphans = (last < before, ResultUpload.sha256.not_in(select(ResultFile.sha256)))

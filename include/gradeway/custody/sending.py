@@ -48,13 +48,15 @@ STATES = {
 class Pass:
     """What one pass did: how many uploads ended how, how many files were put away, and what needs a person.
 
-    ``wait`` is how many seconds the server asked to be left alone, ``vain`` how many tries in a row
-    got no usable answer, ``answered`` whether any got one, and ``blamed`` the errors, by file, that may
-    be those of our account or profile. ``fresh`` counts the troubles with files that nobody was told of before,
-    ``moving`` the files that did not stand still between two looks, and so were left.
+    ``offline`` says why the server could not be reached, ``wait`` for how many seconds it asked to be left alone,
+    ``vain`` how many tries in a row got no usable answer, ``answered`` whether any got one, and ``blamed`` the
+    errors, by file, that may be those of our account or profile. ``fresh`` counts the troubles with files that
+    nobody was told of before, ``moving`` the files that did not stand still between two looks, and so were left,
+    ``others`` those that end otherwise, which are not sent.
     """
 
     online: bool = True
+    offline: str = ""
     wait: float = 0
     vain: int = 0
     answered: bool = False
@@ -62,6 +64,7 @@ class Pass:
     fresh: int = 0
     found: int = 0
     moving: int = 0
+    others: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     kept: int = 0
     purged: int = 0
@@ -147,8 +150,8 @@ class Sender:
             if not isinstance(error, VendorAwayError):
                 raise
             return self._is_away(error, file, done)
-        if found is None:
-            return self._send(file, content, done)
+        if found is None:  # asking may have lasted so long that another worker took us for dead
+            return not ledger.is_still_ours(self._store, content.sha256) or self._send(file, content, done)
         self._end(file, content.sha256, found, done, ours=False)
         return True
 
@@ -272,7 +275,7 @@ class Sender:
     def is_offline(self, done: Pass, detail: str) -> bool:
         """Note that the system cannot be reached; return that."""
         ledger.reach(self._store, online=False, detail=detail, wait=done.wait)
-        done.online = False
+        done.online, done.offline = False, detail
         return False
 
 

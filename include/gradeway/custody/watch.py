@@ -117,7 +117,10 @@ def watch(custody: Custody, folder: Path, seconds: float, stop: threading.Event,
 
 def _in_words(error: Exception) -> str:
     if isinstance(error, DBAPIError) and is_damaged(error):
-        return "the store is damaged: move its file away and start again; no result file is in it, nothing is lost"
+        return (
+            "the store is damaged: move its file away and start again; no result file is in it, nothing is lost, "
+            "but Gradeway no longer deletes the .bak files that are there by then"
+        )
     if isinstance(error, DBAPIError):
         return (
             f"the store cannot be used ({type(error.orig).__name__}: is the disk full?); nothing is lost, trying again"
@@ -140,7 +143,8 @@ class _Teller:
     def tell(self, done: Pass) -> None:
         """Say what a pass did."""
         if done.online != self._online:
-            self._say("online again" if done.online else "offline: what waits is sent as soon as the server answers")
+            offline = f"offline: {done.offline}; what waits is sent as soon as the server answers"
+            self._say("online again" if done.online else offline)
         self._online = done.online
         for what, count in sorted(done.outcomes.items()):
             self._say(f"{count} {what}")

@@ -13,7 +13,7 @@ from gradeway.orchestration.policy import COMMON
 
 PLAN = "{{ params.plan }}"
 ASKING: dict[str, Any] = COMMON | {
-    "max_active_runs": 16,
+    "max_active_runs": 64,  # they only wait
     "dagrun_timeout": timedelta(hours=30),
     "params": {
         "plan": Param(type="string", pattern="^[0-9a-f]{64}$", title="Hash", description="Of the plan"),

@@ -145,7 +145,7 @@ def questions() -> list[dict[str, Any]]:
             waiting = overview.waiting(session, target, opened.settings)
             for need in overview.needs(session, target, opened.settings):
                 log.warning("%s; %s", need.what, need.remedy)
-        asked = [each for each in waiting if not each.approved][:MOST_QUESTIONS]
+        asked = overview.to_ask(waiting, MOST_QUESTIONS)
         return [
             {
                 "trigger_run_id": f"{each.digest}__{asked_at(opened.store, target, each.digest, ASKED_HOURS)}",

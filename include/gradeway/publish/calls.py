@@ -26,11 +26,15 @@ class Calls:
         self._counted = 0
 
     def count(self, least: int = 1, *, are_comparing: bool = False) -> None:
-        """Add the calls that were made since the last time to those of the day, if they are so many."""
+        """Add the calls that were made since the last time to those of the day, if they are so many.
+
+        With them come those that other processes have made since.
+        """
         made = self._pace.calls - self._counted
         if made >= least:
-            count_calls(self._store, LEARN, made, comparing=made if are_comparing else 0)
+            today = count_calls(self._store, LEARN, made, comparing=made if are_comparing else 0)
             self._counted += made
+            self._pace.used(today, of_them=self._counted)
 
     def limit(self, part: int) -> Limit:
         """Return what makes comparing pause once it took such a part of the calls of a day.
@@ -54,19 +58,20 @@ def unlimited() -> None:
     """Let all be compared."""
 
 
-def count_calls(store: Store, system: str, calls: int, *, comparing: int = 0) -> None:
-    """Add to the calls that were made to a system today; of them so many to compare courses."""
+def count_calls(store: Store, system: str, calls: int, *, comparing: int = 0) -> int:
+    """Add to the calls that were made to a system today, of them so many to compare courses; return their number."""
     key = (system, _midnight().date())
     try:
         with store.writing() as session:
             day = session.get(DayOfCalls, key, with_for_update=True)
-            if day:
-                day.calls += calls
-                day.comparing += comparing
-            else:
-                session.add(DayOfCalls(system=system, day=key[1], calls=calls, comparing=comparing))
+            if day is None:
+                day = DayOfCalls(system=system, day=key[1], calls=0, comparing=0)
+                session.add(day)
+            day.calls += calls
+            day.comparing += comparing
+            return day.calls
     except IntegrityError:
-        count_calls(store, system, calls, comparing=comparing)  # another run was the first of the day
+        return count_calls(store, system, calls, comparing=comparing)  # another run was the first of the day
 
 
 def calls_today(store: Store, system: str) -> int:

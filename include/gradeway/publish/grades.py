@@ -118,6 +118,8 @@ class GradePlanner:
     def _write(self, column: Gradable, due: DueGrade, user_id: str, there: There, after: Values) -> None:
         if refused := self._ours.refusal(Kind.GRADE, column.id, due.value or "", due.learner_id):
             raise refused
+        if _is_made_of(due, there):
+            raise RefusedError(PublishReason.GRADE_DIFFERS)
         # That a symbol is shown again, as it was until we changed what it stands for, is not a change of the grade.
         is_put_right = due.is_unseen and due.receipt is not None and there.is_as_told(due.receipt)
         action = Action.CLEAR if "cleared" in after else Action.CREATE if there.is_empty else Action.UPDATE
@@ -164,6 +166,14 @@ class GradePlanner:
                 resolved_at=None,
             )
         )
+
+
+def _is_made_of(due: DueGrade, there: There) -> bool:
+    """Return whether it is what the gradebook made of just this number when it was sent."""
+    receipt, value = due.receipt, due.value or ""
+    if receipt is None or receipt.score is None or receipt.value != value or not NUMBER.fullmatch(value):
+        return False
+    return there.is_as_told(receipt) and rounded(receipt.score) != rounded(Decimal(value))
 
 
 def _is_about(conflict: GradeConflict, due: DueGrade, there: There) -> bool:

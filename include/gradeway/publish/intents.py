@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, case, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, case, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from gradeway import clock
@@ -14,7 +14,7 @@ from gradeway.outcomes import Outcome
 from gradeway.publish.ours import UNDER_WAY, stamp
 from gradeway.publish.outbox import put_receipts
 from gradeway.publish.plan import REGRADING
-from gradeway.publish.reasons import PublishReason
+from gradeway.publish.reasons import SENDING, UNANSWERED, PublishReason
 from gradeway.publish.survey import There
 from gradeway.store.engine import Store
 from gradeway.store.exams import Plan
@@ -33,23 +33,6 @@ from gradeway.store.publish import (
 CHANGED_HERE = "what we have has changed since the plan"
 EXPIRED = "its approval does not hold any more"
 KILLED = "the run ended before it had the answer"
-# What sending finds out; all other problems are told by planning.
-SENDING = [
-    reason.value
-    for reason in (
-        PublishReason.OUTCOME_UNKNOWN,
-        PublishReason.ASSIGNMENT_LOST,
-        PublishReason.ANSWER_DIFFERS,
-        PublishReason.REFUSED,
-        PublishReason.GRADE_REFUSED,
-        PublishReason.CELL_REFUSED,
-        PublishReason.COURSE_FORBIDDEN,
-        PublishReason.LEARNER_UNKNOWN,
-        PublishReason.LEARNER_DISABLED,
-        PublishReason.LEARNER_ROLE,
-        PublishReason.NOT_POPULATED,
-    )
-]
 OUTCOMES = {Action.CREATE: Outcome.CREATED, Action.ASSIGN: Outcome.CREATED}
 # What was sent, and had no effect as was found out then: it keeps nothing back that was never sent.
 IN_VAIN = PublishIntent.sent_at.is_not(None)
@@ -79,6 +62,8 @@ class Ended:
     @property
     def outcome(self) -> Outcome:
         """Its outcome."""
+        if self.state == State.UNKNOWN:
+            return Outcome.UNKNOWN
         if self.reason:
             return self.reason.outcome
         if self.state != State.DONE:
@@ -234,25 +219,46 @@ def is_over(intent: PublishIntent, grace_seconds: float) -> bool:
     The time counts from when the end of the call was missed: for that of a run that was killed, this
     is the first look of the next run.
     """
-    since = intent.ended_at if intent.state == State.UNKNOWN else None
+    since = _unknown_since(intent)
     return since is not None and clock.now() - since >= timedelta(seconds=grace_seconds)
+
+
+def _unknown_since(intent: PublishIntent) -> datetime | None:
+    return intent.ended_at if intent.state == State.UNKNOWN else None
 
 
 def end(session: Session, target: str, ended: Sequence[Ended]) -> None:
     """Note how intents ended, and replace what was in the way of what they were about."""
     now = clock.now()
     rows = [
-        {"id": each.intent.id, "state": each.state, "outcome": each.outcome, "detail": each.detail, "ended_at": now}
+        {"id": each.intent.id, "state": each.state, "outcome": each.outcome, "detail": each.detail, "ended_at": at}
         for each in ended
+        for at in [(each.state == State.UNKNOWN and _unknown_since(each.intent)) or now]
     ]
     if rows:
         session.execute(update(PublishIntent), rows)
         _tell(session, target, ended)
 
 
+def stay_unknown(
+    store: Store, target: str, intents: Sequence[PublishIntent], reason: PublishReason, detail: str
+) -> list[Ended]:
+    """Note why it is still not known what became of calls; return those of which just that was not told before.
+
+    The time in which they can still take effect goes on as it was.
+    """
+    stay = [Ended(each, State.UNKNOWN, reason=reason, detail=detail) for each in intents]
+    with store.writing() as session:
+        end(session, target, stay)
+    return [each for each in stay if (each.intent.state, each.intent.detail) != (State.UNKNOWN, detail)]
+
+
 def grades_ended(store: Store, target: str, ended: Sequence[Ended]) -> None:
-    """Note how the intents of some grades ended: with their receipts, or with what is in their way."""
-    done = [each for each in ended if each.state == State.DONE]
+    """Note how the intents of some grades ended: with their receipts, or with what is in their way.
+
+    What the gradebook made of a grade by itself is ours as well: it goes when ours does.
+    """
+    done = [each for each in ended if each.state == State.DONE or each.reason is PublishReason.GRADE_DIFFERS]
     with store.writing() as session:
         end(session, target, ended)
         known = _receipts(session, target, done)
@@ -319,14 +325,22 @@ def _tell(session: Session, target: str, ended: Sequence[Ended]) -> None:
     same = _problems(target, [each.intent for each in ended])
     tries = {_about(each): each.tries for each in session.scalars(select(PublishProblem).where(*same))}
     session.expunge_all()
-    session.execute(delete(PublishProblem).where(*same))
+    session.execute(delete(PublishProblem).where(*same, ~_is_of_another(ended)))
     for each in ended:
         if each.reason is PublishReason.CHANGED_THERE and each.there:
             session.merge(_conflict(target, each.intent, each.there))
         elif each.reason:
             problem = _problem(target, each, each.reason)
             problem.tries = tries.get(_about(problem), 0) + 1
-            session.add(problem)
+            session.merge(problem)
+
+
+def _is_of_another(ended: Iterable[Ended]) -> ColumnElement[bool]:
+    """Whether a problem tells that another call about the same got no answer: what follows on that is dropped."""
+    names = ("course_id", "kind", "entity_id", "learner_id")
+    same = (getattr(PublishIntent, name) == getattr(PublishProblem, name) for name in names)
+    is_another = (PublishIntent.state == State.UNKNOWN, PublishIntent.id.not_in([each.intent.id for each in ended]))
+    return and_(PublishProblem.code.in_(UNANSWERED), exists().where(*same, *is_another))
 
 
 def _problems(target: str, intents: Iterable[PublishIntent]) -> tuple[ColumnElement[bool], ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -13,10 +13,11 @@ from gradeway.publish.items import have_of, have_symbols
 from gradeway.publish.plan import BLANK
 from gradeway.publish.stands import items
 from gradeway.publish.survey import Survey
+from gradeway.publish.wanted import PREFIX
 from gradeway.settings import Provisioning, Settings
 from gradeway.store.engine import Store
 from gradeway.store.models import GradeColumn, GradeSchema
-from gradeway.store.publish import LEARN, Action, Kind, PublishIntent
+from gradeway.store.publish import LEARN, Action, Kind, PublishedItem, PublishIntent
 from gradeway.vendors.learn import Learn
 from gradeway.vendors.learn_records import Column, Schema, Symbol
 from gradeway.vendors.learn_values import AssignmentValues, ColumnKey, ColumnValues, SchemaKey, SchemaValues
@@ -25,6 +26,7 @@ CHANGED_THERE = "it has changed there since the plan"
 THERE_ALREADY = "it is there already"
 INSTANTS = {"due", "start", "end"}
 UNSEEN = {"available"}  # what a column is made with, and is not compared
+SHOWN = {"possible", "due", "schema"}  # what shows that an assignment is as ours is made
 # What an assignment's intent has as its before: the columns that are there already, so not the one it makes.
 SEEN = "seen"
 # The rules by which a column that somebody makes before us is taken over, and none is made beside it.
@@ -156,7 +158,7 @@ class ItemCalls:
     def _remote_id(self, intent: PublishIntent) -> str:
         """Return the id of a column that was there when it was planned, or was made since."""
         item = items(self._store, LEARN, intent.course_id, Kind.COLUMN).get(intent.entity_id)
-        return intent.remote_id or (item.remote_id if item else "")
+        return intent.remote_id or (item.remote_id if item and item.made else "")
 
     def _differing(
         self, intent: PublishIntent, survey: Survey, there: Column, values: Mapping[str, Any]
@@ -228,22 +230,40 @@ class ItemCalls:
         return Stands(there.id) if there and have_symbols(there) == intent.after["symbols"] else None
 
     def _assigned(self, intent: PublishIntent, survey: Survey) -> Stands | None:
-        return _first(each for each in self._new(intent, survey) if each.name == intent.after["name"])
+        """Return what an assignment's call made; where several may be it, a person has to say which."""
+        names = _named(intent, survey)
+        found = [each for each in self._new(intent, survey) if each.id in names]
+        if len(found) != 1:
+            return None
+        made = {name: value for name, value in intent.after.items() if name in SHOWN}
+        return Stands(found[0].id, found[0].content_id or "", self._differing(intent, survey, found[0], made))
 
     def may_be(self, intent: PublishIntent, survey: Survey) -> list[str]:
-        """Return the names of what may be there from a call that had no effect by its name: somebody renames things."""
+        """Return the names of what may be there from a call that had no effect by its name: somebody renames things.
+
+        Nothing is, once we have no such assignment any more: it is not made again.
+        """
         if intent.action != Action.ASSIGN:
             return []
+        columns = select(GradeColumn.id, GradeColumn.name).where(GradeColumn.course_id == intent.course_id)
         with self._store.session() as session:
-            names = select(GradeColumn.name).where(GradeColumn.course_id == intent.course_id)
-            ours = set(session.scalars(names))
-        return sorted(each.name for each in self._new(intent, survey) if each.name not in ours)
+            ours = dict(session.execute(columns).tuples().all())
+        if ours.pop(intent.entity_id, None) is None:
+            return []
+        return sorted(each.name for each in self._new(intent, survey) if each.name not in ours.values())
 
-    def _new(self, intent: PublishIntent, survey: Survey) -> Iterator[Column]:
-        """Yield the assignments that were not there before an intent's call and are none of ours yet."""
-        ours = items(self._store, LEARN, intent.course_id, Kind.COLUMN).values()
-        others = {item.remote_id for item in ours}.union((intent.before or {}).get(SEEN, ()))
-        return (each for each in survey.columns.values() if each.content_id and each.id not in others)
+    def _new(self, intent: PublishIntent, survey: Survey) -> list[Column]:
+        """Return the assignments that were not there before an intent's call and are none of ours, of any course."""
+        seen = (intent.before or {}).get(SEEN, ())
+        new = {each.id: each for each in survey.columns.values() if each.content_id and each.id not in seen}
+        of_ours = select(PublishedItem.remote_id).where(
+            PublishedItem.target == LEARN, PublishedItem.kind == Kind.COLUMN, PublishedItem.remote_id.in_(new)
+        )
+        with self._store.session() as session:
+            ours = set(session.scalars(of_ours))
+        return [
+            each for key, each in new.items() if key not in ours and not (each.external_id or "").startswith(PREFIX)
+        ]
 
     def _effect_on_column(self, intent: PublishIntent, survey: Survey) -> Stands | None:
         remote_id = self._remote_id(intent)

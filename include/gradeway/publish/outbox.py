@@ -22,7 +22,7 @@ from gradeway.publish.brakes import too_much
 from gradeway.publish.holds import NOT_APPROVED, Approval
 from gradeway.publish.ours import Ours, begun_calls
 from gradeway.publish.plan import Brake, Hold, Line, LineKey, Made, Part, Risk
-from gradeway.publish.reasons import PASSING, UNMATCHED, PublishReason
+from gradeway.publish.reasons import PASSING, UNANSWERED, UNMATCHED, PublishReason
 from gradeway.settings import Settings
 from gradeway.store.engine import Store
 from gradeway.store.exams import Plan
@@ -76,7 +76,7 @@ def keep(store: Store, target: str, made: Made, ours: Ours, settings: Settings) 
         allowed = approved.keys() | holds.allowed(session, target, made.course_id)
         held = holds.held_lines(made, held_now, waiting, allowed, settings.publish_brakes)
         free, waits = _split(made, held)
-        _learn(session, target, made)
+        _learn(session, target, made, is_whole=ours.is_whole)
         _note_compared(session, target, ours)
         reasons = holds.reasons_of(brakes, held)
         pending = _clear_away(session, target, made.course_id, {free.digest, waits.digest})
@@ -99,7 +99,7 @@ def _split(made: Made, held: Collection[int]) -> tuple[Part, Part]:
     return Part(made.course, parts[0]), Part(made.course, parts[1])
 
 
-def _learn(session: Session, target: str, made: Made) -> None:
+def _learn(session: Session, target: str, made: Made, *, is_whole: bool) -> None:
     """Write down what comparing found out: what stands there already, what is in the way, what somebody changed."""
     for old, new in made.inherited.items():
         _hand_down(session, target, old, new)
@@ -119,6 +119,7 @@ def _learn(session: Session, target: str, made: Made) -> None:
     put_receipts(session, target, made.found)
     for some in _slices(made.forgotten_grades):
         session.execute(delete(GradeReceipt).where(*_grades_in(GradeReceipt, target, some)))
+    made.problems += [] if is_whole else _of_others(session, target, made, {*settled, *written})
     _tell_problems(session, target, made)
 
 
@@ -208,9 +209,24 @@ def _values(record: GradeReceipt | PublishProblem) -> dict[str, Any]:
     return {column.key: getattr(record, column.key) for column in type(record).__mapper__.column_attrs}
 
 
-def _tell_problems(session: Session, target: str, made: Made) -> None:
-    """Replace what was in the way of a course; what stays in the way counts how often it was found."""
+def _of_others(session: Session, target: str, made: Made, compared: set[tuple[int, int]]) -> list[PublishProblem]:
+    """Return what the gradebook made of grades that are not due, and so were not compared now."""
+    compared |= {(each.entity_id, each.learner_id) for each in made.problems}
     of_course = (PublishProblem.target == target, PublishProblem.course_id == made.course_id)
+    differing = select(PublishProblem).where(*of_course, PublishProblem.code == PublishReason.GRADE_DIFFERS.value)
+    found = [each for each in session.scalars(differing) if (each.entity_id, each.learner_id) not in compared]
+    for each in found:
+        session.expunge(each)
+    return found
+
+
+def _tell_problems(session: Session, target: str, made: Made) -> None:
+    """Replace what was in the way of a course; what stays in the way counts how often it was found.
+
+    What is not known of a call is found out by sending alone.
+    """
+    is_told_here = PublishProblem.code.not_in(UNANSWERED)
+    of_course = (PublishProblem.target == target, PublishProblem.course_id == made.course_id, is_told_here)
     about = (PublishProblem.kind, PublishProblem.entity_id, PublishProblem.learner_id, PublishProblem.code)
     known = select(*about, PublishProblem.value, PublishProblem.tries, PublishProblem.accepted).where(*of_course)
     before = {tuple(row[:4]): tuple(row[4:]) for row in session.execute(known)}

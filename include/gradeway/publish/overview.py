@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
@@ -16,7 +16,7 @@ from gradeway.errors import UnknownPlanError
 from gradeway.publish.due import due_courses
 from gradeway.publish.ours import UNDER_WAY
 from gradeway.publish.plan import grade_in_words, in_words
-from gradeway.publish.reasons import PublishReason
+from gradeway.publish.reasons import SENDING, PublishReason
 from gradeway.settings import Settings
 from gradeway.store.exams import Plan
 from gradeway.store.models import Course, Grade, GradeColumn, Learner
@@ -49,6 +49,7 @@ class Waiting:
     counts: dict[str, int]
     since: datetime
     approved: bool
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -151,11 +152,19 @@ def left_over(session: Session, target: str) -> Iterator[Need]:
 
 
 def unanswered(session: Session, target: str) -> Iterator[Need]:
-    """Yield that calls got no answer, if some did not."""
+    """Yield that calls got no answer, if some did not; but for those of which it is told what is in the way."""
     left_behind = and_(PublishIntent.state == State.SENT, PublishIntent.sent_at < clock.now() - LONG_SENT)
-    is_unknown = or_(PublishIntent.state == State.UNKNOWN, left_behind)
+    is_unknown = or_(and_(PublishIntent.state == State.UNKNOWN, ~_is_told(target)), left_behind)
     found = session.scalar(select(func.count()).select_from(PublishIntent).where(is_unknown, _of(target)))
     yield from _need(UNANSWERED, found or 0)
+
+
+def _is_told(target: str) -> ColumnElement[bool]:
+    """Whether a call has a problem that sending found, and that a person can mend."""
+    names = ("course_id", "kind", "entity_id", "learner_id")
+    same = (getattr(PublishProblem, name) == getattr(PublishIntent, name) for name in names)
+    is_to_mend = (PublishProblem.code.in_(SENDING), PublishProblem.code.not_in(NOBODYS))
+    return exists().where(PublishProblem.target == target, *same, *is_to_mend)
 
 
 def _need(need: Need, number: int, more: str = "") -> Iterator[Need]:
@@ -192,9 +201,16 @@ def waiting(session: Session, target: str, settings: Settings) -> list[Waiting]:
             plan.content["counts"],
             plan.held_at or plan.made_at,
             bool(plan.approved_at and plan.approved_at > since),
+            plan.asked_at,
         )
         for plan in session.scalars(held.order_by(Plan.held_at, Plan.id))
     ]
+
+
+def to_ask(waiting: Iterable[Waiting], most: int) -> list[Waiting]:
+    """Return which of many plans a person is asked about: first those that nobody was, then those of longest ago."""
+    never = datetime.min.replace(tzinfo=UTC)
+    return sorted((each for each in waiting if not each.approved), key=lambda each: each.asked_at or never)[:most]
 
 
 def problems(session: Session, target: str, course: str = "", limit: int | None = None) -> list[ProblemLine]:

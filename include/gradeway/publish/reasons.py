@@ -224,6 +224,12 @@ class PublishReason(OutcomeReason):
         "the gradebook refuses the grade",
         "see that the value fits the column's schema there, and that the learner can be graded there",
     )
+    GRADE_DIFFERS = (
+        "GRADE_DIFFERS",
+        Outcome.CONFLICT,
+        "the gradebook took the grade, and keeps another",
+        "see what its column there can keep, and give that in the file; or give it there by hand",
+    )
     REFUSED = (
         "REFUSED",
         Outcome.REJECTED,
@@ -245,8 +251,9 @@ class PublishReason(OutcomeReason):
     ASSIGNMENT_LOST = (
         "ASSIGNMENT_LOST",
         Outcome.UNKNOWN,
-        "the call that makes the assignment got no answer, and the course has a new one that may be it, renamed",
-        "give the assignment that is meant the name that it has here; if none there is, make one of that name there",
+        "the call that makes the assignment got no answer, and the course has a new one that may be it",
+        "give the one assignment that is meant, and no other, the name that it has here; if none there is it, "
+        "`gradeway publish resolve` with --take makes it",
     )
 
 
@@ -261,11 +268,41 @@ NOTES = [
     )
 ]
 
+# What sending finds out; all others are told by planning.
+SENDING = [
+    reason.value
+    for reason in (
+        PublishReason.OUTCOME_UNKNOWN,
+        PublishReason.ASSIGNMENT_LOST,
+        PublishReason.ANSWER_DIFFERS,
+        PublishReason.REFUSED,
+        PublishReason.GRADE_REFUSED,
+        PublishReason.GRADE_DIFFERS,
+        PublishReason.CELL_REFUSED,
+        PublishReason.COURSE_FORBIDDEN,
+        PublishReason.LEARNER_UNKNOWN,
+        PublishReason.LEARNER_DISABLED,
+        PublishReason.LEARNER_ROLE,
+        PublishReason.NOT_POPULATED,
+    )
+]
+
+# Of calls without an answer: told until it is known what became of them.
+UNANSWERED = [PublishReason.OUTCOME_UNKNOWN.value, PublishReason.ASSIGNMENT_LOST.value]
+
 # They pass by themselves: each run tries again.
 PASSING = [PublishReason.COURSE_AWAY.value, PublishReason.COURSE_ANSWER.value]
 
 # Found out only by sending; the same values are not sent again with every plan.
-REFUSALS = [each.value for each in (PublishReason.NOT_POPULATED, PublishReason.GRADE_REFUSED, PublishReason.REFUSED)]
+REFUSALS = [
+    each.value
+    for each in (
+        PublishReason.NOT_POPULATED,
+        PublishReason.GRADE_REFUSED,
+        PublishReason.GRADE_DIFFERS,
+        PublishReason.REFUSED,
+    )
+]
 
 # Whoever has a grade here is not found there.
 UNMATCHED = [
@@ -281,3 +318,5 @@ UNMATCHED = [
 # What somebody did there, and a person can decide to take back.
 GONE = [PublishReason.SCHEMA_GONE.value, PublishReason.COLUMN_GONE.value]
 INSISTED = [*GONE, PublishReason.CHANGED_THERE.value]
+# What may be there after all, and a person can decide to make anew.
+LOST = PublishReason.ASSIGNMENT_LOST.value

@@ -15,17 +15,18 @@ from gradeway.publish.due import due_courses
 from gradeway.publish.holds import key_of
 from gradeway.publish.ours import UNDER_WAY, About, Ours, read_ours
 from gradeway.publish.plan import LineKey, Made, readable
-from gradeway.publish.reasons import PublishReason
+from gradeway.publish.reasons import SENDING, PublishReason
 from gradeway.publish.survey import Survey, There
 from gradeway.publish.wanted import RefusedError, plain
 from gradeway.settings import Settings
 from gradeway.store.engine import Store
 from gradeway.store.exams import Plan
 from gradeway.store.models import Course
-from gradeway.store.publish import LEARN, Kind, PublishIntent, State
+from gradeway.store.publish import LEARN, Kind, PublishIntent, PublishProblem, State
 from gradeway.vendors.learn import Learn
 
 NEXT_RUN = "the next run does it"
+NOT_ENDED = "a call about it has not ended: the next run finds out"
 EACH_NIGHT = "the look at whole courses does it, each night, or at once `gradeway publish plan --everything`"
 
 
@@ -62,14 +63,16 @@ def reconcile(store: Store, client: Learn, settings: Settings, course: str) -> R
         if found is None:
             raise UnknownCourseError(course)
         ours = read_ours(session, LEARN, found, everything=True)
-        held, soon = _held(session, found.id), _soon(session, found)
+        held, soon, begun = _held(session, found.id), _soon(session, found), list(_begun(session, found.id))
         session.expunge_all()
     calls_before = client.transport.pace.calls
     try:
         with client.sibling(urgent=True) as asking:
-            return _compared(asking, ours, held, soon, settings)
+            done = _compared(asking, ours, held, soon, settings)
     finally:
         count_calls(store, LEARN, client.transport.pace.calls - calls_before)
+    done.differences += begun
+    return done
 
 
 def _compared(
@@ -94,6 +97,25 @@ def _held(session: Session, course_id: int) -> dict[LineKey, str]:
     planned = (PublishIntent.course_id == course_id, PublishIntent.state == State.PLANNED)
     rows = session.execute(wanted.where(Plan.system == LEARN, Plan.held_at.is_not(None), *planned)).tuples()
     return {key_of(intent): "; ".join(content["brakes"]) for intent, content in rows}
+
+
+def _begun(session: Session, course_id: int) -> Iterator[Difference]:
+    """Yield the schemas, folders and columns about which a call was begun and has not ended."""
+    about = (PublishIntent.kind, PublishIntent.entity_id)
+    wanted = select(*about, PublishIntent.name).distinct().join(Plan, Plan.id == PublishIntent.plan_id)
+    wanted = wanted.where(Plan.system == LEARN, PublishIntent.course_id == course_id, PublishIntent.kind != Kind.GRADE)
+    sending = (PublishProblem.target == LEARN, PublishProblem.course_id == course_id, PublishProblem.code.in_(SENDING))
+    problems = {(each.kind, each.entity_id): each for each in session.scalars(select(PublishProblem).where(*sending))}
+    rows = session.execute(wanted.where(PublishIntent.state.in_(UNDER_WAY)).order_by(*about)).tuples()
+    for kind, entity_id, name in rows:
+        problem = problems.get((kind, entity_id))
+        yield Difference(kind, name, "", "", "", _why(problem) if problem else NOT_ENDED)
+
+
+def _why(problem: PublishProblem) -> str:
+    """Tell a problem with its meaning and its remedy."""
+    reason = PublishReason[problem.code]
+    return f"{': '.join(filter(None, (reason.value, problem.detail, reason.meaning)))}; {reason.remedy}"
 
 
 def _soon(session: Session, course: Course) -> set[About]:
@@ -123,20 +145,18 @@ def _planned(made: Made, held: dict[LineKey, str], soon: Collection[About]) -> I
 def _in_the_way(made: Made, ours: Ours) -> Iterator[Difference]:
     names = {grade.learner_id: grade.learner for due in ours.due.values() for grade in due}
     for each in made.problems:
-        reason = PublishReason[each.code]
-        why = ": ".join(filter(None, (reason.value, each.detail, reason.meaning)))
         value = each.value if each.learner_id else ""
-        yield Difference(each.kind, each.name, names.get(each.learner_id, ""), value, "", f"{why}; {reason.remedy}")
+        yield Difference(each.kind, each.name, names.get(each.learner_id, ""), value, "", _why(each))
 
 
 def _on_their_way(ours: Ours) -> Iterator[Difference]:
     """Yield the grades about which a call was begun and has not ended: what stands there is not known yet."""
     names = {column.id: column.name for column in ours.columns}
-    why = "a call about it has not ended: the next run finds out"
     for column_id, due in ours.due.items():
         for grade in due:
             if (Kind.GRADE, column_id, grade.learner_id) in ours.under_way:
-                yield Difference(Kind.GRADE, names.get(column_id, ""), grade.learner, grade.value or "nothing", "", why)
+                name = names.get(column_id, "")
+                yield Difference(Kind.GRADE, name, grade.learner, grade.value or "nothing", "", NOT_ENDED)
 
 
 def _kept(made: Made, ours: Ours) -> Iterator[Difference]:

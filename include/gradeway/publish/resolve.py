@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from gradeway import clock
 from gradeway.errors import NothingToResolveError, UnknownCourseError
-from gradeway.publish.reasons import GONE, INSISTED
+from gradeway.publish.reasons import GONE, INSISTED, LOST
 from gradeway.store.engine import Store
+from gradeway.store.exams import Plan
 from gradeway.store.models import Course, GradeColumn, Learner
-from gradeway.store.publish import GradeConflict, GradeReceipt, Kind, PublishedItem, PublishProblem, Resolution
+from gradeway.store.publish import (
+    Action,
+    GradeConflict,
+    GradeReceipt,
+    Kind,
+    PublishedItem,
+    PublishIntent,
+    PublishProblem,
+    Resolution,
+    State,
+)
 
 
 def resolve(
@@ -74,7 +85,7 @@ def insist(
 ) -> None:
     """Bring back what somebody changed or deleted of a column or a schema in the gradebook.
 
-    One that was deleted is made anew, a column with all its grades.
+    One that was deleted is made anew, a column with all its grades. So is an assignment that was lost.
 
     Raises:
         UnknownCourseError: the store has no such course.
@@ -86,16 +97,31 @@ def insist(
         of_course = (PublishProblem.target == target, PublishProblem.course_id == course_id)
         of_name = (PublishProblem.kind == kind, PublishProblem.name == name)
         problems = list(
-            session.scalars(select(PublishProblem).where(*of_course, *of_name, PublishProblem.code.in_(INSISTED)))
+            session.scalars(
+                select(PublishProblem).where(*of_course, *of_name, PublishProblem.code.in_([*INSISTED, LOST]))
+            )
         )
         if not problems:
             raise NothingToResolveError(course, name)
         for problem in problems:
+            session.delete(problem)
+            if problem.code == LOST:
+                _make_again(session, problem, who, reason)
+                continue
             item = session.get_one(PublishedItem, (target, course_id, kind, problem.entity_id))
             item.insist, item.stamp, item.decided_by, item.reason = True, "", who, reason
             if problem.code in GONE:
                 _begin_anew(session, item)
-            session.delete(problem)
+
+
+def _make_again(session: Session, lost: PublishProblem, who: str, reason: str) -> None:
+    """Let a call be made again that got no answer, as a person decided who knows that it had no effect."""
+    of_target = PublishIntent.plan_id.in_(select(Plan.id).where(Plan.system == lost.target))
+    about = (PublishIntent.course_id == lost.course_id, PublishIntent.entity_id == lost.entity_id)
+    is_lost = (PublishIntent.action == Action.ASSIGN, PublishIntent.state == State.UNKNOWN)
+    again = {"state": State.OPEN, "outcome": "", "detail": "", "ended_at": None}
+    allowed = {"approved_by": who, "approved_for": reason, "approved_at": clock.now()}
+    session.execute(update(PublishIntent).where(of_target, *about, *is_lost).values(again | allowed))
 
 
 def _begin_anew(session: Session, item: PublishedItem) -> None:

@@ -117,7 +117,8 @@ class GradeSender:
             except VendorRefusedError as error:
                 if error.is_for_all:
                     raise
-                self._finish([_refused(intent, error) for intent in some])
+                # That nobody may look does not tell that they had no effect.
+                self._finish([_unknown(intent, str(error)) for intent in some if intent.state == State.SENT])
             except VendorError as error:
                 self._away.leave(target.course_id, error)
             else:
@@ -281,7 +282,9 @@ class GradeSender:
         now = There.of(grade)
         if is_done(intent, now):
             return Ended(intent, State.DONE, now)
-        return Ended(intent, State.FAILED, now, PublishReason.ANSWER_DIFFERS)
+        is_ours = intent.value is not None
+        reason = PublishReason.GRADE_DIFFERS if is_ours else PublishReason.ANSWER_DIFFERS
+        return Ended(intent, State.FAILED, now, reason)
 
     def _found_out(self, lost: Sequence[tuple[Column, PublishIntent, str]]) -> list[Ended]:
         """Read what became of calls that got no answer."""

@@ -62,24 +62,36 @@ class ItemSender:
             except VendorRefusedError as error:
                 if error.is_for_all:
                     raise
-                self._refused(intent, error)
+                reason = PublishReason.COURSE_FORBIDDEN if error.is_forbidden else PublishReason.REFUSED
+                self._stay_unknown(intent, reason, str(error))
             except VendorError as error:
                 self._away.leave(intent.course_id, error)
 
     def _settle(self, intent: PublishIntent, survey: Survey) -> None:
         if stands := self._calls.effect(intent, survey):
-            self._end(Ended(intent, State.DONE), stands)
+            self._found(intent, stands)
         elif intents.is_over(intent, self._settings.publish_grace_seconds):
             self._over(intent, ", ".join(self._calls.may_be(intent, survey)))
         elif intent.state == State.SENT:
-            self._end(Ended(intent, State.UNKNOWN, reason=PublishReason.OUTCOME_UNKNOWN, detail=intents.KILLED))
+            self._stay_unknown(intent, PublishReason.OUTCOME_UNKNOWN, intents.KILLED)
+
+    def _found(self, intent: PublishIntent, stands: Stands) -> None:
+        """End a call whose effect was read; what is not as it makes it may be somebody's: the next plan compares it."""
+        if stands.differing:
+            self._end(Ended(intent, State.DROPPED, detail=THERE_ALREADY), stands)
+        else:
+            self._end(Ended(intent, State.DONE), stands)
 
     def _over(self, intent: PublishIntent, found: str) -> None:
         """Let a call that had no effect be made again, or ask a person whether something ``found`` is its effect."""
         if not found:
             intents.not_sent(self._store, LEARN, [intent])
-        elif found != intent.detail:
-            self._end(Ended(intent, State.UNKNOWN, reason=PublishReason.ASSIGNMENT_LOST, detail=found))
+        else:
+            self._stay_unknown(intent, PublishReason.ASSIGNMENT_LOST, found)
+
+    def _stay_unknown(self, intent: PublishIntent, reason: PublishReason, detail: str) -> None:
+        for each in intents.stay_unknown(self._store, LEARN, [intent], reason, detail):
+            self._tell(each)
 
     def send_all(self, targets: Mapping[int, Target]) -> None:
         """Send what is open.
@@ -144,11 +156,14 @@ class ItemSender:
             self._surveys[plan_id] = began, survey
         return began, survey
 
-    def _done(self, intent: PublishIntent, stands: Stands) -> None:
+    def _went_well(self, intent: PublishIntent) -> None:
         self._unknown = 0
         self._away.went_well(intent.course_id)
         if intent.kind != Kind.COLUMN:
             self._surveys.pop(intent.plan_id, None)  # what comes next needs to find it
+
+    def _done(self, intent: PublishIntent, stands: Stands) -> None:
+        self._went_well(intent)
         reason = PublishReason.ANSWER_DIFFERS if stands.differing else None
         self._end(Ended(intent, State.DONE, reason=reason, detail=", ".join(stands.differing)), stands)
 
@@ -166,7 +181,8 @@ class ItemSender:
         except (RefusedError, VendorError):
             stands = None
         if stands:
-            self._done(intent, stands)
+            self._went_well(intent)
+            self._found(intent, stands)
             return
         self._end(Ended(intent, State.UNKNOWN, reason=PublishReason.OUTCOME_UNKNOWN, detail=str(error)))
         self._unknown += 1

@@ -26,7 +26,10 @@ def items(store: Store, target: str, course_id: int, kind: Kind) -> dict[int, Pu
 
 
 def item_ended(store: Store, target: str, ended: Ended, remote_id: str = "", content_id: str = "") -> None:
-    """Note how an intent about a schema, folder or column ended, and what stands there now."""
+    """Note how an intent about a schema, folder or column ended, and what stands there now.
+
+    What stands there though the intent is not done may be somebody else's: it is as one that was there before.
+    """
     with store.writing() as session:
         end(session, target, [ended])
         if ended.intent.kind == Kind.FOLDER:
@@ -35,6 +38,8 @@ def item_ended(store: Store, target: str, ended: Ended, remote_id: str = "", con
             _look_again(session, target, ended.intent)
         if ended.state == State.DONE:
             stands(session, target, ended.intent, remote_id, content_id)
+        elif remote_id:
+            session.merge(_item_of(target, ended.intent, remote_id, content_id, told={}, stamp="", made=False))
         else:  # the next plan looks at it again
             same = _item(target, ended.intent)
             session.execute(update(PublishedItem).where(*same).values(stamp=""))
@@ -82,21 +87,17 @@ def stands(session: Session, target: str, intent: PublishIntent, remote_id: str,
     if intent.action == Action.DELETE:
         session.execute(delete(PublishedItem).where(*_item(target, intent)))
         return
-    session.merge(
-        PublishedItem(
-            target=target,
-            course_id=intent.course_id,
-            kind=intent.kind,
-            entity_id=intent.entity_id,
-            remote_id=remote_id,
-            content_id=content_id or (item.content_id if item else ""),
-            told=(item.told if item and not is_new else {}) | intent.after,
-            stamp="" if _has_more(session, intent) else intent.value or "",
-            made=is_new or bool(item and item.made),
-            insist=False,
-            told_at=clock.now(),
-        )
-    )
+    content_id = content_id or (item.content_id if item else "")
+    told = (item.told if item and not is_new else {}) | intent.after
+    mark = "" if _has_more(session, intent) else intent.value or ""
+    made = is_new or bool(item and item.made)
+    session.merge(_item_of(target, intent, remote_id, content_id, told=told, stamp=mark, made=made))
+
+
+def _item_of(target: str, intent: PublishIntent, remote_id: str, content_id: str, **known: object) -> PublishedItem:
+    about = {"course_id": intent.course_id, "kind": intent.kind, "entity_id": intent.entity_id}
+    ids = {"remote_id": remote_id, "content_id": content_id}
+    return PublishedItem(target=target, insist=False, told_at=clock.now(), **about, **ids, **known)
 
 
 def _has_more(session: Session, intent: PublishIntent) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -266,6 +266,16 @@ class Survey:
                 by_name[self.folded(self._name_of(member))].append(member)
         return by_name
 
+    def _in_two_sections(self, folded: str) -> list[Membership]:
+        """Return who is called that and is in the section too, though the parent names another one of theirs."""
+        named = [each for each in self._everybody if self.section and self.folded(self._name_of(each)) == folded]
+        return [each for each in named if each.user_id in self._enrolled]
+
+    @cached_property
+    def _enrolled(self) -> Collection[str]:
+        """The ids of those who are in the section."""
+        return {each.user_id for each in self._client.memberships(CourseKey("id", self.section or ""))}
+
     def folded(self, name: str) -> str:
         """Return what a learner's name is compared by: of a login the case means nothing, of a batch UID it does."""
         return name.casefold() if self._settings.publish_learner_id == LOGIN else name
@@ -296,7 +306,7 @@ class Survey:
         Raises:
             RefusedError: nobody in the course is called that, or more than one.
         """
-        found = self._members.get(self.folded(learner), [])
+        found = self._members.get(self.folded(learner)) or self._in_two_sections(self.folded(learner))
         found = [member for member in found if self._name_of(member) == learner] or found
         if not found:
             raise RefusedError(PublishReason.LEARNER_UNKNOWN)

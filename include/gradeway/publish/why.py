@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from gradeway.errors import UnknownGradeError
 from gradeway.feeds import FEEDS
 from gradeway.publish.plan import grade_in_words, in_words
-from gradeway.publish.reasons import PublishReason
+from gradeway.publish.reasons import NOTES, PublishReason
 from gradeway.publish.resolve import columns_named
 from gradeway.store.custody import ASSESSMENTQ
 from gradeway.store.exams import QUESTIONMARK, Plan, ResultRow
@@ -199,14 +199,16 @@ class _Life:
             yield Event(conflict.resolved_at, "decided", f"{conflict.resolved_by} {decided}: {conflict.reason}")
 
     def _hindered(self) -> Iterator[Event]:
+        """Yield what is in the way of the grade, or of its column."""
         column_id, learner_id = self._key
-        of_grade = (PublishProblem.kind == Kind.GRADE, PublishProblem.learner_id.in_([0, learner_id]))
-        wanted = select(PublishProblem).where(
-            PublishProblem.target == self._target, PublishProblem.entity_id == column_id, *of_grade
-        )
-        for problem in self._session.scalars(wanted):
+        of_grade = and_(PublishProblem.kind == Kind.GRADE, PublishProblem.learner_id.in_([0, learner_id]))
+        of_column = and_(PublishProblem.kind.in_([Kind.FOLDER, Kind.COLUMN]), PublishProblem.code.not_in(NOTES))
+        about = (PublishProblem.target == self._target, PublishProblem.entity_id == column_id)
+        for problem in self._session.scalars(select(PublishProblem).where(*about, or_(of_grade, of_column))):
             reason = PublishReason[problem.code]
-            yield Event(problem.found_at, "not published", f"{reason.value}: {reason.meaning}; {reason.remedy}")
+            detail = problem.detail if problem.kind != Kind.GRADE else ""
+            why = ": ".join(filter(None, (reason.value, detail, reason.meaning)))
+            yield Event(problem.found_at, "not published", f"{why}; {reason.remedy}")
 
 
 def _of_attempt(row: ResultRow | None) -> str:

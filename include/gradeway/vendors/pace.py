@@ -122,6 +122,11 @@ class Pace:
         """How many calls were started so far."""
         return self._calls
 
+    def used(self, today: int, *, of_them: int) -> None:
+        """Take in how many calls were made today by anybody, ``of_them`` at this pace since it began."""
+        with self._lock:
+            self._used_today = today - of_them
+
     @property
     def told_quota(self) -> tuple[int, int] | None:
         """How many calls of how many are left, as the service told last; None if it does not tell."""
