@@ -227,6 +227,7 @@ def test_a_file_that_is_refused_is_for_a_person(run: Run, usb: Path) -> None:
     shown = run("status")
     assert shown.exit_code == 1
     assert "holiday.aqr" in shown.stdout
+    assert "`gradeway aqr dismiss NUMBER` takes a file off this list" in shown.stdout
     assert document(run("status", "--format", "json"))["troubles"][0]["state"] == "refused"
 
 
@@ -331,14 +332,15 @@ def test_files_that_end_otherwise_are_counted_and_not_sent(run: Run, usb: Path, 
     (usb / "pc1/exam.aqr").rename(usb / "pc1/exam.bak")
     for name in (".hidden", "half.part", "notes.txt"):
         (usb / name).touch()
+    (usb / "link.aqr").symlink_to(usb / "pc2/exam.aqr")
     done = run("upload", usb)
-    assert (done.exit_code, f"2 other files in {usb}: only .aqr is sent" in done.stdout) == (0, True)
-    assert document(run("upload", usb, "--format", "json"))[str(usb)]["others"] == 2
+    assert (done.exit_code, f"3 other files in {usb}: only .aqr is sent" in done.stdout) == (0, True)
+    assert document(run("upload", usb, "--format", "json"))[str(usb)]["others"] == 3
     inbox = tmp_path / "home/landing/inbox/aqr"
     inbox.parent.mkdir(parents=True)
     usb.rename(inbox)
-    assert "2 other files in the inbox: only .aqr is sent" in run("status").stdout
-    assert document(run("status", "--format", "json"))["others"] == 2
+    assert "3 other files in the inbox: only .aqr is sent" in run("status").stdout
+    assert document(run("status", "--format", "json"))["others"] == 3
 
 
 def test_a_person_dismisses_a_file_or_has_it_sent_again(run: Run, usb: Path) -> None:

@@ -33,6 +33,7 @@ MISSING = (
     *map(Field, ("exam", "learner", "access code", "sitting", "state", "since", "reason")),
 )
 TROUBLES = (Field("file", number=True), Field("state", whole=True), Field("place"), Field("what"))
+DISMISSING = "`gradeway aqr dismiss NUMBER` takes a file off this list, with --again it is sent once more"
 
 
 def watch_folder(folder: Path, seconds: float, output: str) -> int:
@@ -128,7 +129,7 @@ def _told(folder: str, done: Pass, waiting: int) -> list[str]:
 
 
 def _others(count: int, where: str) -> str:
-    return f"{out.count(count, 'other file')} in {where}: only .aqr is sent, so rename .bak files to that"
+    return f"{out.count(count, 'other file')} in {where}: only .aqr is sent, and no link, so rename .bak files to that"
 
 
 def show_status(output: str) -> int:
@@ -183,7 +184,7 @@ def _standing_text(found: overview.Standing, settings: Settings) -> list[Any]:
         compared = f"as compared on {out.when(found.compared_at, settings.zone)}"
         lines.append(f"sittings: {told}{overdue}, {compared}{whose}")
     if found.troubles:
-        lines += [out.heading("Look at"), out.table(TROUBLES, map(_row, found.troubles))]
+        lines += [out.heading("Look at"), out.table(TROUBLES, map(_row, found.troubles)), DISMISSING]
     return lines
 
 

@@ -42,7 +42,7 @@ class Aside:
     """What a look passes over, besides what operating systems and Gradeway make for themselves.
 
     ``unreadable`` are the places of the folders that cannot be read, ``left`` those of the files that got a
-    name of Gradeway's own while they are moved, ``others`` how many files end otherwise.
+    name of Gradeway's own while they are moved, ``others`` how many files end otherwise, or are links.
     """
 
     unreadable: list[str] = field(default_factory=list)
@@ -80,7 +80,11 @@ def look(folder: Path, aside: Aside | None = None) -> list[Seen]:
         for name in set(names).difference(ours):
             passed.note(place.relative_to(folder), name)
         try:
-            found += filter(None, (see(folder, place / name) for name in ours))
+            for name in ours:
+                if seen := see(folder, place / name):
+                    found.append(seen)
+                else:
+                    passed.others += (place / name).is_symlink()
         except OSError as error:  # it may be listed, but not entered
             skip(error, place)
     return sorted(found, key=lambda seen: seen.place)
