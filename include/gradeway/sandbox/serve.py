@@ -106,7 +106,8 @@ def _bind(port: int, *, listen: bool = True) -> socket.socket:
             bound.listen()
     except OSError as error:
         bound.close()
-        msg = f"port {port} cannot be used: {error.strerror}"
+        remedy = "end what uses it, as another sandbox or `make run`, or choose another port"
+        msg = f"port {port} cannot be used: {error.strerror}; {remedy}"
         raise SettingsError(msg) from None
     return bound
 
