@@ -35,7 +35,7 @@ os.environ |= {
     "GRADEWAY_HOME": f"{_AIRFLOW_HOME.name}/gradeway",
 }
 # With an Airflow in memory, looking for garbage as often as usual takes a tenth of the time of all tests.
-gc.set_threshold(20_000, 20, 20)
+gc.set_threshold(100_000, 50, 100)
 
 
 @pytest.hookimpl(optionalhook=True)
